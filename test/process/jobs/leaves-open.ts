@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineJob, sum, text, uint, utf8 } from "millrace";
 
-let open: NodeJS.Timeout | undefined;
+const open: NodeJS.Timeout[] = [];
 
 /** Its first map leaves an interval open; each line takes `ms`. */
 export default defineJob({
@@ -11,7 +11,7 @@ export default defineJob({
   value: uint,
   params: { ms: { type: "number", default: 0 } },
   async map(line, emit, ctx) {
-    open ??= setInterval(() => {}, 60_000);
+    if (open.length === 0) open.push(setInterval(() => {}, 60_000));
     await sleep(ctx.params.ms);
     emit(line, 1);
   },
