@@ -43,7 +43,6 @@ function won(index: number): TaskRecord {
       staged: [],
       deadLetters: [],
       lastAside: undefined,
-      largestGroups: undefined,
       counters: { words: 500_000 + index },
       stats: {
         ...noStats,

@@ -9,7 +9,6 @@ import {
   fromAttemptId,
   fromCounters,
   fromFailureText,
-  fromLargestGroups,
   fromPosition,
   fromRunRef,
   fromSkipped,
@@ -18,7 +17,6 @@ import {
   toAttemptId,
   toCounters,
   toFailureText,
-  toLargestGroups,
   toPosition,
   toRunRef,
   toSkipped,
@@ -170,7 +168,6 @@ function toDone(done: AttemptDone) {
     staged: done.staged.map(toStagedFile),
     deadLetters: done.deadLetters.map(toPosition),
     lastAside: optional(done.lastAside, toFailureText),
-    largestGroups: optional(done.largestGroups, toLargestGroups),
     counters: toCounters(done.counters),
     stats: toStats(done.stats),
   };
@@ -185,7 +182,6 @@ function fromDone(done: pb.AttemptResult_Done): Omit<AttemptDone, "attempt" | "o
     staged: done.staged.map(fromStagedFile),
     deadLetters: done.deadLetters.map(fromPosition),
     ...(done.lastAside !== undefined && { lastAside: fromFailureText(done.lastAside) }),
-    ...(done.largestGroups !== undefined && { largestGroups: fromLargestGroups(done.largestGroups) }),
     counters: fromCounters(done.counters),
     stats: fromStats(done.stats),
   };

@@ -30,7 +30,6 @@ export type LocalFs = Pick<
     | "open"
     | "readdir"
     | "readFile"
-    | "realpath"
     | "rename"
     | "rm"
     | "rmdir"
