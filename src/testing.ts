@@ -1,5 +1,6 @@
 // `millrace/testing`: a job over the records of a test, in this process.
 import { MillraceError } from "./base/error.ts";
+import { checkOptions, type OptionNames } from "./base/value/known-options.ts";
 import { jobDefinition } from "./job/define-job.ts";
 import { type JobDefinition, noCounts } from "./job/definition.ts";
 import { paramsFromValues } from "./job/params/give.ts";
@@ -14,7 +15,7 @@ export type { InlineOptions, InlineResult, InputRecords } from "./job/run-option
  * Runs a job in this process on the records given: an array, or an object of arrays where the job names its inputs.
  * Order, codecs and grouping are those of every run; there are no files and no workers, and breakpoints work. It
  * rejects with what the job's own code throws, as it is.
- * @throws `wrong-usage` when records or `reducers` are not what the job takes.
+ * @throws `wrong-usage` when records or options are not what the job takes.
  * @throws `wrong-params` when parameters are missing or wrong.
  * @throws `wrong-job` when the first argument is no job.
  * @example
@@ -27,6 +28,7 @@ export async function runInline<T extends JobTypes>(
   ...[options]: {} extends T["params"] ? [options?: InlineOptions<T>] : [options: InlineOptions<T>]
 ): Promise<InlineResult<T>> {
   const definition = jobDefinition(job);
+  checkOptions("runInline", options, known, "wrong-usage");
   const { outputs, counters } = await runInlineJob(definition, {
     inputs: inputsOf(definition, records),
     partitions: partitionsOf(definition, options?.reducers),
@@ -43,6 +45,8 @@ export async function runInline<T extends JobTypes>(
     counters: Object.fromEntries([...Object.entries(noCounts(definition)), ...Object.entries(counters)]),
   } as unknown as InlineResult<T>;
 }
+
+const known = { params: true, reducers: true, source: true } satisfies OptionNames<InlineOptions<JobTypes>>;
 
 function inputsOf(job: JobDefinition, records: unknown): readonly (readonly unknown[])[] {
   return job.inputs.map(({ name }) => {

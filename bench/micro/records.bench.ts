@@ -43,6 +43,7 @@ function won(index: number): TaskRecord {
       staged: [],
       deadLetters: [],
       lastAside: undefined,
+      largestGroups: undefined,
       counters: { words: 500_000 + index },
       stats: {
         ...noStats,

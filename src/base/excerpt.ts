@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { limits } from "./limits.ts";
+import { unprintable } from "./printable.ts";
 
 /**
  * The beginning of any value, for an error message: one line of at most `limits.excerptBytes` characters. Never throws,
@@ -13,6 +14,25 @@ export function excerptOf(value: unknown): string {
     text = `a value that can't be shown (${typeof value})`;
   }
   return text.length > limits.excerptBytes ? `${text.slice(0, limits.excerptBytes - 1)}…` : text;
+}
+
+/**
+ * A key as status pages, stored records and screens show it: at most `limits.keyExcerptBytes` bytes, with nothing in it
+ * that could control a terminal.
+ */
+export function keyExcerptOf(key: unknown): string {
+  const text = excerptOf(key)
+    .toWellFormed()
+    .replace(unprintable, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  if (Buffer.byteLength(text) <= limits.keyExcerptBytes) return text;
+  let kept = "";
+  let bytes = Buffer.byteLength("…");
+  for (const character of text) {
+    bytes += Buffer.byteLength(character);
+    if (bytes > limits.keyExcerptBytes) break;
+    kept += character;
+  }
+  return `${kept}…`;
 }
 
 function shown(value: unknown): string {

@@ -332,5 +332,9 @@ export const limits = {
   /** A file of settings that a command reads before it does anything: more than any person writes by hand. */
   settingsBytesMax: 1 * MiB,
   excerptBytes: 200,
+  /** A key that a screen or a record names is cut to this: it has to fit into a status page, and into a line. */
+  keyExcerptBytes: 64,
+  /** Groups that a map attempt names as its largest: the job's largest is among them, or there is no large one. */
+  largestGroupsMax: 4,
   logLineBytesMax: 8 * KiB,
 } as const;

@@ -55,7 +55,7 @@ export function delimiter(text: string): string {
   );
   if (meant === "" || /[\n\r"\0]/.test(meant))
     throw new InvalidArgumentError(
-      `--delimiter takes a character, \\t or \\x01 for example, not ${JSON.stringify(text)}.`,
+      `--delimiter takes text that separates cells, like ';', \\t or \\x01, not ${JSON.stringify(text)}.`,
     );
   return meant;
 }
@@ -82,7 +82,7 @@ export function namedPath(
 export function variables(text: string, previous: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const [name, value] = text.includes("=") ? split("--env", text) : ([text, process.env[text]] as const);
   if (!/^[^\s=\0]+$/.test(name))
-    throw new InvalidArgumentError(`--env takes NAME=VALUE or NAME, and ${JSON.stringify(name)} is no name.`);
+    throw new InvalidArgumentError(`--env takes NAME=VALUE or NAME, and ${JSON.stringify(name)} is not a name.`);
   if (value === undefined)
     throw new InvalidArgumentError(
       `--env ${name} passes on a variable that is not set here: give --env ${name}=VALUE.`,

@@ -194,7 +194,7 @@ Examples:
 function addClean(millrace: Command): void {
   millrace
     .command("clean")
-    .description("list what killed runs have left on this machine, and remove it")
+    .description("list what killed runs have left on this machine, or remove it")
     .argument("[folder...]", "folders that outputs are in (default: this one)", pathArguments("a folder"))
     .addOption(optionOf("workDir", "where runs kept intermediate data (default: the temporary folder)", "Options:"))
     .addOption(optionOf("noConfig", undefined, "Options:"))
@@ -230,8 +230,8 @@ function addInit(millrace: Command): void {
       below(`
 Writes NAME.ts and NAME.test.ts into the current folder, and package.json and tsconfig.json where there are none, in it or
 above. Never writes over a file. With --from it looks at the first megabyte of up to 8 files (gzip and zstd too), finds
-format, columns, types and which are sometimes empty, and takes three of their records for the test; what it can't tell it
-says.
+format, columns, types and which are sometimes empty, takes three of their records for the test, and says what it can't
+tell.
 
 Examples:
   millrace init page-views

@@ -4,7 +4,7 @@ import { printable } from "./screen/error-text.ts";
 import { eventLine, eventSink } from "./screen/event-stream.ts";
 
 export function stillLoading(job: string): string {
-  return `still loading ${job}: its module is not through with what it does at its top level; Ctrl-C ends it`;
+  return `still loading ${job}: its module has not finished its top-level code; Ctrl-C ends it`;
 }
 
 /** Prints a sentence, or an event with `--json`: for commands without a screen. */

@@ -12,7 +12,7 @@ import {
   runOption,
   runOptionNames,
 } from "../engine/run/option-table.ts";
-import type { RunFlags } from "../engine/run/option-values.ts";
+import type { FromFile, RunFlags } from "../engine/run/option-values.ts";
 import {
   address,
   addressOrNone,
@@ -39,7 +39,8 @@ export const sampleBytes = parseSize("1MB", "--sample");
 
 /** The options of `sim`. */
 export interface SimFlags
-  extends Pick<RunFlags, "input" | "param" | "file" | "env" | "reducers" | "decompress" | "skipBad" | "json"> {
+  extends FromFile,
+    Pick<RunFlags, "input" | "param" | "file" | "env" | "reducers" | "decompress" | "skipBad" | "json"> {
   readonly seeds?: number;
   readonly seed?: number;
   /** Bytes. */
@@ -174,7 +175,7 @@ export function addFormatOptions(command: Command) {
         "tsv",
       ] as const),
     )
-    .option("--delimiter <text>", "what separates cells: a character, \\t, or \\x01", delimiter);
+    .option("--delimiter <text>", "what separates cells, like ';', \\t or \\x01", delimiter);
 }
 
 /** Adds `--color` to all commands that lack it. */

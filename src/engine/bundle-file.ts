@@ -45,8 +45,8 @@ export function notPassed(
   if (missing.length === 0) return undefined;
   const shown = missing.slice(0, namedMax);
   const more = missing.length > shown.length ? ` and ${missing.length - shown.length} more` : "";
-  const [what, is] = missing.length === 1 ? ["which is set here and", "is"] : ["which are set here and", "are"];
-  return `the job reads ${shown.join(", ")}${more} from its environment, ${what} ${is} undefined there: pass ${missing.length === 1 ? "it" : "them"} on with ${shown.map((name) => `--env ${name}`).join(" ")}`;
+  const [they, are, them] = missing.length === 1 ? ["it", "is", "it"] : ["they", "are", "them"];
+  return `the job reads ${shown.join(", ")}${more} from its environment, but ${they} ${are} set only in yours: pass ${them} on with ${shown.map((name) => `--env ${name}`).join(" ")}`;
 }
 
 /** Machine code is made for one kind of machine, and stands at a path that only this one has. */

@@ -198,6 +198,9 @@ describe("tasks that take long", () => {
     expect(slowAt(45_000, { records: 1024, idleMs: 200 })).toEqual([
       { phase: "reduce", index: 3, ms: 15_000, on: "key" },
     ]);
+    expect(slowAt(46_000, { records: 1024, key: '"the"' })).toEqual([
+      { phase: "reduce", index: 3, ms: 16_000, on: "key", key: '"the"' },
+    ]);
     expect(slowAt(50_000, { records: 1024, idleMs: 15_000 })).toEqual([]); // one call, not many values
     expect(slowAt(51_000, { records: 1025 })).toEqual([]);
   });

@@ -125,7 +125,7 @@ export class Pace {
 
   #slow(running: readonly RunningAttempt[], nowMs: number): RunProgress["slow"] {
     const groups = new Map<string, { readonly records: number; readonly sinceMs: number }>();
-    const slow = running.flatMap(({ attempt, records, idleMs, at }): RunProgress["slow"] => {
+    const slow = running.flatMap(({ attempt, records, idleMs, at, key }): RunProgress["slow"] => {
       const { phase, index } = attempt;
       if (idleMs >= slowCallMs) {
         const where = at === undefined ? {} : { at: { file: at.file, offset: at.offset } };
@@ -133,12 +133,13 @@ export class Pace {
       }
       // Before its first group a reduce fetches and merges.
       if (phase !== "reduce" || records === 0) return [];
-      const key = `${index} ${attempt.epoch} ${attempt.attempt}`;
-      const before = this.#groups.get(key);
+      const id = `${index} ${attempt.epoch} ${attempt.attempt}`;
+      const before = this.#groups.get(id);
       const now = before?.records === records ? before : { records, sinceMs: nowMs };
-      groups.set(key, now);
+      groups.set(id, now);
       const ms = nowMs - now.sinceMs;
-      return ms >= hotKeyMs && idleMs < busyMs ? [{ phase, index, ms, on: "key" }] : [];
+      if (ms < hotKeyMs || idleMs >= busyMs) return [];
+      return [{ phase, index, ms, on: "key", ...(key !== undefined && { key }) }];
     });
     this.#groups = groups;
     return slow;

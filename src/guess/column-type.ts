@@ -72,3 +72,9 @@ function significantDigits(cell: string): number {
   const digits = cell.replace(/e.*$/i, "").replace(/[-.]/g, "");
   return digits.replace(/^0+/, "").length;
 }
+
+/** What a reader should know of a column of times, some of which say no zone. */
+export function zoneNote(type: ColumnType, cells: readonly string[]): string | undefined {
+  if (type !== "date" || !cells.some((cell) => /^\S+[T ]\d\d:\d\d(?::[\d.]+)?$/.test(cell))) return undefined;
+  return "times without a zone are read as UTC, and the zone given to bucket counts its offset from there";
+}

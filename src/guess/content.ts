@@ -37,7 +37,7 @@ export async function sourcesOf({
 }: SourcesOptions): Promise<readonly ContentSource[]> {
   const sources: ContentSource[] = [];
   if (paths.filter((path) => path === "-").length > 1)
-    throw new MillraceError("wrong-usage", "standard input (-) can be read once");
+    throw new MillraceError("wrong-usage", "standard input (-) can be read only once");
   for (const path of paths) {
     if (path === "-") sources.push({ source: path, open: standardInput });
     else if (isPipe(path, directory))

@@ -129,6 +129,47 @@ describe("tables", () => {
     });
   });
 
+  it("names the first row that csv would refuse, in a file that is called a table and is none", async () => {
+    const lines = (content: string, source: string) => guessed([whole(content, source)]);
+    const text = "lines of text";
+    expect(await lines("id,n\n1,2\n3\n4,5,6\n7,8\n", "a.csv")).toEqual({
+      text,
+      notes: 'by "," its rows would be csv, but the row at a.csv:9 has 1 cell where the first has 2',
+    });
+    expect(await lines("id;n\n1;2,5\n3;4,5;6\n7;8,5\n", "a.CSV.gz")).toEqual({
+      text,
+      notes: 'by ";" its rows would be csv, but the row at a.CSV.gz:11 has 3 cells where the first has 2',
+    });
+    expect(await lines("id\tn\n1\t2\n3\n", "a.tsv")).toEqual({
+      text,
+      notes: 'by "\\t" its rows would be tsv, but the row at a.tsv:9 has 1 cell where the first has 2',
+    });
+    // A title above the header.
+    expect((await lines("Sales of 2024\nid,n\n1,2\n3,4\n", "a.csv")).notes).toContain("a.csv:14 has 2 cells where");
+    for (const [content, source] of [
+      ["id,n\n1,2\n3\n4,5,6\n7,8\n", "a.log"],
+      ["one\ntwo\nthree\n", "a.csv"],
+    ] as const)
+      expect(await lines(content, source)).toEqual({ text, notes: "" });
+  });
+
+  it("says where times have no zone", async () => {
+    const noteOf = async (content: string) => {
+      const { guess } = await guessFormat([whole(content)]);
+      if (guess.kind !== "table" && guess.kind !== "fields") throw new Error(`guessed ${guess.kind}`);
+      const { type, note } = guess.columns.find(({ name }) => name === "at")!;
+      return `${type} ${note}`;
+    };
+    const without = /^date times without a zone are read as UTC, /;
+    expect(await noteOf("n,at\n1,2024-05-01T12:00:00Z\n2,2024-05-01 12:00\n")).toMatch(without);
+    expect(await noteOf("n,at\n1,2024-05-01T12:00:00Z\n2,2024-05-01T12:00+02:00\n3,2024-05-01\n")).toBe(
+      "date undefined",
+    );
+    expect(await noteOf('{"at":"2024-05-01T12:00:00.5"}\n{"at":"2024-05-02T12:00:00Z"}\n')).toMatch(without);
+    expect(await noteOf('{"at":"2024-05-01T12:00:00Z"}\n')).toBe("date undefined");
+    expect(await noteOf("n,at\n1,2024-05-01\n2,2024-05-02\n")).toBe("day undefined");
+  });
+
   it("says which cells keep a column from having a type, and is quick with many of them", async () => {
     const rows = Array.from({ length: 50_000 }, (_, i) => `${i % 7 === 0 ? "NA" : i},n${i}\n`).join("");
     const { guess } = await guessFormat([whole(`n,x\n${rows}`)]);

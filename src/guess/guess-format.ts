@@ -25,14 +25,18 @@ export async function guessFormat(given: readonly Beginning[], wanted: Wanted = 
   }
   for (const beginning of beginnings) await refuseNoLines(beginning);
   const guessed = await guessLines(beginnings, wanted);
-  return { ...guessed, notes: [...notes, ...guessed.notes] };
+  // A format that a user has asked for is taken, whatever it refuses.
+  const isAsked = wanted.format !== undefined || wanted.delimiter !== undefined;
+  const { count, first } = isAsked ? await refusedBy(guessed.guess, beginnings) : { count: 0, first: undefined };
+  const bad = first === undefined ? [] : [`${first}: the job needs --skip-bad`];
+  return { guess: guessed.guess, notes: [...notes, ...guessed.notes, ...bad], badRecords: count };
 }
 
 async function guessLines(beginnings: readonly Beginning[], wanted: Wanted): Promise<Guessed> {
   const { format, delimiter } = wanted;
   if (format === "text") return { guess: { kind: "text" }, notes: [] };
-  if (format === "ndjson")
-    return (await jsonAsFarAsItGoes(beginnings)) ?? { guess: { kind: "json", bigints: false }, notes: [] };
+  // Fields of the lines that are objects; the others are bad records.
+  if (format === "ndjson") return guessJsonLines(beginnings) ?? { guess: { kind: "json", bigints: false }, notes: [] };
   if (format === "csv" || format === "tsv" || delimiter !== undefined) {
     const table = await guessTable(beginnings, {
       ...(format !== undefined && { format }),
@@ -88,15 +92,6 @@ async function refuseMixed(beginnings: readonly Beginning[]): Promise<void> {
   );
 }
 
-/** Fields of the lines that are objects; the others are bad records, which the user has been told of. */
-async function jsonAsFarAsItGoes(beginnings: readonly Beginning[]): Promise<Guessed | undefined> {
-  const guessed = guessJsonLines(beginnings);
-  if (guessed === undefined) return undefined;
-  const { guess, notes } = guessed;
-  const refused = await firstRefused(guess, beginnings);
-  return { guess, notes: refused === undefined ? notes : [...notes, `${refused}: the job needs --skip-bad`] };
-}
-
 /** The guess, or the next wider one that reads every record; undefined where that is none. */
 async function checked(guessed: Guessed | undefined, beginnings: readonly Beginning[]): Promise<Guessed | undefined> {
   if (guessed === undefined) return undefined;
@@ -117,11 +112,22 @@ function* widening(guess: Guess): Generator<Guess> {
 }
 
 async function firstRefused(guess: Guess, beginnings: readonly Beginning[]): Promise<string | undefined> {
+  return (await refusedBy(guess, beginnings)).first;
+}
+
+/** How many records a guess refuses, and which is the first of them. */
+async function refusedBy(
+  guess: Guess,
+  beginnings: readonly Beginning[],
+): Promise<{ readonly count: number; readonly first: string | undefined }> {
   const format = formatOf(guess);
+  let count = 0;
+  let first: string | undefined;
   for (const beginning of beginnings) {
     const { refused } = await readBeginning(format, beginning);
-    const [first] = refused;
-    if (first !== undefined) return `${beginning.source}:${first.start}: ${first.message}`;
+    const [bad] = refused;
+    if (bad !== undefined) first ??= `${beginning.source}:${bad.start}: ${bad.message}`;
+    count += refused.length;
   }
-  return undefined;
+  return { count, first };
 }

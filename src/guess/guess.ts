@@ -39,6 +39,8 @@ export type Guess =
 export interface Guessed {
   readonly guess: Guess;
   readonly notes: readonly string[];
+  /** How many records the format refuses, where it was asked for: a job that reads them has to put them aside. */
+  readonly badRecords?: number;
 }
 
 /** The format that reads files as guessed. */

@@ -2,7 +2,7 @@
 import { formatCount } from "../base/units.ts";
 import { numberTexts } from "../format/json/numbers.ts";
 import { type Beginning, withoutMark } from "./beginning.ts";
-import { type ColumnType, type GuessedColumn, typeOf } from "./column-type.ts";
+import { type ColumnType, type GuessedColumn, typeOf, zoneNote } from "./column-type.ts";
 import type { Guessed } from "./guess.ts";
 
 /** A job that names more fields than these can't be read; objects with more are mostly maps. */
@@ -112,7 +112,7 @@ function guessFields(records: readonly unknown[], texts: readonly string[]): Gue
     if ("why" in guessed) left.set(guessed.why, [...(left.get(guessed.why) ?? []), name]);
     else columns.push({ name, ...guessed });
   }
-  for (const [why, names] of left) notes.push(`left out, as a field has one type: ${namesText(names)} (${why})`);
+  for (const [why, names] of left) notes.push(`left out, because a field has one type: ${namesText(names)} (${why})`);
   if (columns.length === 0) return { ...whole, notes: [...notes, "no field has one type: records are read whole"] };
   if (columns.length > fieldsMax) {
     const count = (name: string) => values.get(name)!.length;
@@ -147,7 +147,9 @@ function fieldOf(
       return { type: "bool", nullable };
     case "string": {
       const type = typeOf(full.map(String));
-      return { type: type === "day" || type === "date" ? type : "utf8", nullable };
+      if (type !== "day" && type !== "date") return { type: "utf8", nullable };
+      const note = zoneNote(type, full.map(String));
+      return { type, nullable, ...(note !== undefined && { note }) };
     }
     case "number": {
       const type = numberType(full.map(Number));

@@ -1,8 +1,8 @@
 // Finds out by which byte the cells of a file's rows are separated, by reading the rows in each way that there is.
 import { KiB } from "../base/limits.ts";
-import { formatCount } from "../base/units.ts";
+import { formatCount, formatCounted } from "../base/units.ts";
 import { type Beginning, type Reading, readBeginning } from "./beginning.ts";
-import { type ColumnType, type GuessedColumn, typeOf } from "./column-type.ts";
+import { type ColumnType, type GuessedColumn, typeOf, zoneNote } from "./column-type.ts";
 import type { Dialect, Guessed, TableShape } from "./guess.ts";
 import { tableOf } from "./guess.ts";
 import { guessHeader } from "./header.ts";
@@ -36,7 +36,7 @@ interface WantedTable {
 
 /**
  * Undefined where the files are no table. `refused` is told of a file that would be one but for a row that its format
- * refuses.
+ * refuses, or that is called a table and has rows of different widths.
  */
 export async function guessTable(
   beginnings: readonly Beginning[],
@@ -63,8 +63,38 @@ export async function guessTable(
   const other = isSure ? undefined : await separatedRarely(beginnings);
   if (other !== undefined) return guessColumns(other);
   const rag = widest(isSure ? ragged : ragged.filter((candidate) => !isProse(candidate)));
-  return rag && guessRows(rag);
+  if (rag !== undefined) return guessRows(rag);
+  if (!isSure) await nameUneven(beginnings, refused);
+  return undefined;
 }
+
+/** Tells of the first row that csv would refuse, in files that are called tables. */
+async function nameUneven(beginnings: readonly Beginning[], refused: (note: string) => void): Promise<void> {
+  for (const beginning of beginnings) {
+    const [, kind] = /\.(csv|tsv)(?:\.\w+)?$/i.exec(beginning.source) ?? [];
+    if (kind === undefined) continue;
+    const read = await Promise.all(
+      namedDelimiters[kind.toLowerCase() as "csv" | "tsv"].map(async (delimiter) => {
+        const format = delimiter === "\t" ? ("tsv" as const) : ("csv" as const);
+        const shape: TableShape = { format, delimiter, header: false, multiline: true };
+        const { records, starts } = await readBeginning(tableOf(shape, undefined), beginning);
+        const rows = records as readonly Row[];
+        return { shape, rows, starts, width: rows.length === 0 ? 0 : Math.max(rows[0]!.length, usualWidth(rows)) };
+      }),
+    );
+    const { shape, rows, starts, width } = read.reduce((best, each) => (each.width > best.width ? each : best));
+    const first = rows[0]?.length;
+    const odd = rows.findIndex(({ length }) => length !== first);
+    if (width < 2 || first === undefined || odd < 0) continue;
+    refused(
+      `by ${JSON.stringify(shape.delimiter)} its rows would be ${shape.format}, but the row at ${beginning.source}:${starts[odd]!} has ${formatCounted(rows[odd]!.length, "cell")} where the first has ${formatCount(first)}`,
+    );
+    return;
+  }
+}
+
+/** By the ending of a file's name, what its cells may be separated by; in order of preference, as above. */
+const namedDelimiters = { tsv: ["\t"], csv: ["\t", "|", ";", ","] } as const;
 
 /**
  * How csv that is not quoted as usual is read, by what has to be in a file of it. In the order in which they are tried.
@@ -338,7 +368,7 @@ function columnOf(name: string, cells: readonly string[]): GuessedColumn {
   const full = cells.filter((cell) => cell !== "");
   const type = typeOf(full);
   if (type === undefined) return { name, type: "utf8", nullable: false, note: "always empty so far" };
-  const note = type === "utf8" ? exceptions(full) : undefined;
+  const note = type === "utf8" ? exceptions(full) : zoneNote(type, full);
   const nullable = type !== "utf8" && full.length < cells.length;
   return { name, type, nullable, ...(note !== undefined && { note }) };
 }
@@ -376,7 +406,7 @@ function guessRows({ shape, files }: Candidate): Guessed {
   return {
     guess: { kind: "rows", shape },
     notes: [
-      `the row at ${place} has ${formatCount(rows[odd]!.length)} cells where most have ${formatCount(width)}, so columns have no names: rows are arrays of text`,
+      `the row at ${place} has ${formatCounted(rows[odd]!.length, "cell")} where most have ${formatCount(width)}, so columns have no names: rows are arrays of text`,
     ],
   };
 }

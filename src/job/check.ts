@@ -47,7 +47,8 @@ export function wholeNumber(what: string, value: unknown, least: number, most: n
 export function oneOf<T extends string>(what: string, value: unknown, choices: readonly T[]): T {
   const choice = choices.find((candidate) => candidate === value);
   if (choice === undefined) {
-    throw wrong(`${what} is ${choices.map((word) => JSON.stringify(word)).join(" or ")}, not ${excerptOf(value)}`);
+    const words = choices.map((word) => JSON.stringify(word));
+    throw wrong(`${what} is ${words.slice(0, -1).join(", ")} or ${words.at(-1)}, not ${excerptOf(value)}`);
   }
   return choice;
 }

@@ -84,7 +84,7 @@ function extreme(which: "min" | "max"): Extreme {
   return ((...given: readonly unknown[]): unknown => {
     const [a, b] = given;
     if (!isAggregate(given)) return compareValues(which, a, b) * sign >= 0 ? a : b;
-    const isOfCodec = typeof a === "object" || given.length === 2;
+    const isOfCodec = typeof a === "object" || given.length >= 2;
     return isOfCodec ? extremeByCodec(which, given) : extremeOfNumbers(which, fieldOf(which, given));
   }) as Extreme;
 }

@@ -262,7 +262,7 @@ describe("defineJob refuses", () => {
     [
       "an unknown type of parameter",
       { ...base, params: { n: { type: "integer" } } },
-      /the parameter n has the type "string", "number" or "boolean", not "integer"/,
+      /the parameter n must have the type "string", "number" or "boolean", not "integer"/,
     ],
     [
       "a default of another type",

@@ -58,6 +58,8 @@ export interface RunProgress {
     readonly ms: number;
     /** "key": its values are being read, and there are many; "call": a record or a key takes long. */
     readonly on: "call" | "key";
+    /** That key, at most 64 bytes of it, as an error would show it; left out where it is not known. */
+    readonly key?: string;
     /** Where the record is, left out where that is not known. */
     readonly at?: {
       /** The index of its file in the plan. */

@@ -103,7 +103,7 @@ function adviceForFile(path: unknown, call: string): string | undefined {
   return `${alone}. Declare the file, files: { ${name}: ${JSON.stringify(file)} }, and read it from ctx.file(${JSON.stringify(name)}) in setup or map`;
 }
 
-/** For one whose name only running tells, which the bundler leaves as it is. */
+/** For one whose name is known only at run time, which the bundler leaves as it is. */
 function adviceForModule(name: string | undefined): string | undefined {
   if (name === undefined) return undefined;
   const file = isAbsolute(name) ? besideModule(name) : name;

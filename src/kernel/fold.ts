@@ -40,7 +40,7 @@ export function checkResult(result: unknown, integers: boolean, key: () => Uint8
 }
 
 export function integersLost(what: string, key: Uint8Array): MillraceError {
-  const message = `the ${what} for key ${showKey(key)} is beyond 2^53, where integers lose digits; use float64 or bigint values`;
+  const message = `the result of ${what} for the key ${showKey(key)} is beyond 2^53, where integers lose digits; use float64 or bigint values`;
   return new MillraceError("over-limit", message);
 }
 
@@ -48,7 +48,7 @@ export function notANumber(what: string, result: unknown, key: Uint8Array): Mill
   const shown = typeof result === "number" ? String(result) : `a value of type ${typeof result}`;
   return new MillraceError(
     "wrong-value",
-    `the ${what} for key ${showKey(key)} gave ${shown}, which its value codec can't hold`,
+    `${what} for the key ${showKey(key)} gave ${shown}, which its value codec can't hold`,
   );
 }
 

@@ -1,8 +1,10 @@
 // Checks what an attempt reports against its task, before anything is made of it: the agent checks what comes from its
 // slot, as a job's code can write to the slot's pipe, and the scheduler checks what comes from a worker. So a false
 // report fails only its own job, and not the worker. Cost: per attempt, never per record.
+
 import { type AttemptId, deadLettersOutput, type Position, sameAttempt } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import { isKeyExcerpt } from "../base/printable.ts";
 import type { PlannedFile, Split } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import { orderedNumber } from "../output/part-name.ts";
@@ -39,6 +41,7 @@ export function whyNoResult(expected: Expected, result: AttemptResult, isStagedB
     whyNoOutcome(expected, result) ??
     whyNoCounters(result) ??
     whyNoStats(result.stats) ??
+    whyNoLargestGroups(expected, result) ??
     whyNoDeadLetters(expected, result) ??
     whyNoStaged(expected, result, isStagedBy)
   );
@@ -92,6 +95,19 @@ function whyNoStats(stats: AttemptStats): string | undefined {
     const isDuration = attemptStats[name].kind === "duration";
     const isRight = isDuration ? value >= 0 && value <= Number.MAX_SAFE_INTEGER : isCount(value);
     if (!isRight) return `${name} of ${value}`;
+  }
+  return undefined;
+}
+
+function whyNoLargestGroups({ work }: Expected, { largestGroups }: AttemptDone): string | undefined {
+  if (largestGroups === undefined) return undefined;
+  const { groups, othersMax } = largestGroups;
+  if (work.phase === "plan") return "groups of what has none";
+  if (groups.length > limits.largestGroupsMax) return `${groups.length} largest groups`;
+  if (!isCount(othersMax)) return `groups of at most ${othersMax} pairs`;
+  for (const { key, hash, pairs } of groups) {
+    if (!isKeyExcerpt(key) || !isCount(hash) || hash > 0xffffffff) return "a group of a key";
+    if (!isCount(pairs)) return `a group of ${pairs} pairs`;
   }
   return undefined;
 }

@@ -5,6 +5,7 @@ import type { Plan, Split } from "../input/plan.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
+import type { LargestGroups } from "./largest-groups.ts";
 import type { AttemptStats } from "./stats.ts";
 
 /**
@@ -82,6 +83,8 @@ export interface AttemptDone {
   readonly deadLetters: readonly Position[];
   /** Why the last dead letter was put aside. It is the job's failure if the job has too many of them. */
   readonly lastAside?: FailureText;
+  /** The largest groups, where it knows of them. */
+  readonly largestGroups?: LargestGroups;
   readonly counters: Counters;
   readonly stats: AttemptStats;
 }
@@ -188,6 +191,8 @@ export interface RunningAttempt {
   readonly idleMs: number;
   readonly runningMs: number;
   readonly at: Position | undefined;
+  /** An excerpt of the key whose values it has been reading for long. */
+  readonly key?: string;
 }
 
 /** The newest version of a job's holders that a worker knows, and how many of its runs have come so far. */

@@ -27,6 +27,7 @@ import { limits } from "../base/limits.ts";
 import type { JobSpec } from "../job/spec.ts";
 import type { RunRef } from "../sort/run.ts";
 import type { StagedFile } from "../storage/storage.ts";
+import type { LargestGroup, LargestGroups } from "./largest-groups.ts";
 import type { FailureText, SkippedRecord } from "./messages.ts";
 import type { AttemptStats } from "./stats.ts";
 import type { Outcome, TaskCounts } from "./view.ts";
@@ -89,6 +90,7 @@ export interface Winner {
   readonly staged: readonly StagedFile[];
   readonly deadLetters: readonly Position[];
   readonly lastAside: FailureText | undefined;
+  readonly largestGroups: LargestGroups | undefined;
   readonly counters: Counters;
   readonly stats: AttemptStats;
   /**
@@ -111,6 +113,7 @@ export interface EndedRecord {
   readonly inputBytes: number;
   readonly mapStats: AttemptStats;
   readonly reduceStats: AttemptStats;
+  readonly largestGroup: LargestGroup | undefined;
   readonly deadLetters: number;
   readonly tasks: Readonly<Record<Phase, TaskCounts>>;
   /** True for a failed job whose other records all exist, so that it can be resumed. */

@@ -1,5 +1,6 @@
 // Views of jobs and workers, as plain data: what a master shows to commands, metrics and other callers.
 import type { Counters, JobId, Phase, WorkerId } from "../base/ids.ts";
+import type { LargestGroup } from "./largest-groups.ts";
 import type { FailureText, RunningAttempt } from "./messages.ts";
 import type { AttemptStats } from "./stats.ts";
 
@@ -45,6 +46,8 @@ export interface JobView {
   readonly tasks: Readonly<Record<Phase, TaskCounts>>;
   readonly counters: Counters;
   readonly stats: JobStats;
+  /** The largest group before combining, of a job that has succeeded; left out where no one knows which it was. */
+  readonly largestGroup?: LargestGroup;
   readonly deadLetters: number;
   /** The folder of the dead letters; left out: they are published in the output. */
   readonly deadLettersIn?: string;

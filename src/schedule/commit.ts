@@ -15,6 +15,7 @@ import { loseFiles, takeBackFiles } from "./lost-files.ts";
 import { requeue, revoke } from "./state/attempt.ts";
 import { note, put, saveTask } from "./state/cluster.ts";
 import { isComplete, isOpen, phaseTasksDone, stagedFolders, totalsOf, totalsSumOf, update } from "./state/job.ts";
+import { largestGroupOf } from "./state/largest-group.ts";
 import type { Cluster, Job, Task } from "./state/state.ts";
 import { nameOf } from "./state/task.ts";
 import type { SchedulerEvent, WithdrawnDecision } from "./step.ts";
@@ -159,6 +160,7 @@ function end(cluster: Cluster, job: Job, outcome: EndedRecord["outcome"], reason
     inputBytes: job.inputBytes,
     mapStats: totals.map,
     reduceStats: totals.reduce,
+    largestGroup: outcome === "succeeded" ? largestGroupOf(job) : undefined,
     deadLetters: job.deadLetters,
     tasks: { plan: tasks("plan"), map: tasks("map"), reduce: tasks("reduce") },
     kept: outcome === "failed" && cluster.options.keepFailed === true,

@@ -172,6 +172,7 @@ function winnerOf(attempt: Attempt, done: AttemptDone): Winner {
     staged: done.staged,
     deadLetters: done.deadLetters,
     lastAside: done.lastAside,
+    largestGroups: done.largestGroups,
     counters: done.counters,
     stats: done.stats,
     runLost: undefined,

@@ -11,7 +11,7 @@ import { FakeWorker } from "../../test/schedule/fake-worker.ts";
 import { apply, recordsOf } from "../../test/schedule/world.ts";
 import type { JobId } from "../base/ids.ts";
 import { seededRandom } from "../base/system/random.ts";
-import type { WorkerReport } from "../protocol/messages.ts";
+import type { AttemptDone, WorkerReport } from "../protocol/messages.ts";
 import { decodeReport, encodeReport } from "../wire/convert.ts";
 import { fromReport, toReport } from "../wire/convert-worker.ts";
 import { WorkerReportSchema } from "../wire/gen/millrace/v1/worker_pb.ts";
@@ -55,6 +55,13 @@ const hostile: readonly JsonValue[] = [
   [],
   {},
 ];
+
+/** The same, with the groups that a map or a reduce reports. */
+function withGroups(result: AttemptDone): AttemptDone {
+  if (result.attempt.phase === "plan") return result;
+  const groups = [{ key: '"the"', hash: 7, pairs: 5 }];
+  return { ...result, largestGroups: { groups, othersMax: 3, isEstimate: true } };
+}
 
 interface Seen {
   readonly refused: number;
@@ -114,7 +121,7 @@ class Siege {
   #work(worker: FakeWorker): void {
     for (const [key, { assignment }] of [...worker.running]) {
       if (this.#random() < (worker === this.#good ? 0.7 : 0.3))
-        worker.finish(key, done(assignment, { plan: plan(assignment.attempt.job === "good" ? 3 : 9, 2) }));
+        worker.finish(key, withGroups(done(assignment, { plan: plan(assignment.attempt.job === "good" ? 3 : 9, 2) })));
     }
   }
 

@@ -74,6 +74,7 @@ function jobView(job: Job): JobView {
       tasks: ended.tasks,
       counters: ended.counters,
       stats: { inputBytes: ended.inputBytes, map: ended.mapStats, reduce: ended.reduceStats },
+      ...(ended.largestGroup !== undefined && { largestGroup: ended.largestGroup }),
       deadLetters: ended.deadLetters,
       running: [],
       ...(ended.reason !== undefined && { reason: ended.reason }),

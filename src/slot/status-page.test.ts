@@ -37,16 +37,46 @@ test("a page that says the same again differs in its beats: a sign of life", () 
   page.close();
 });
 
-test("a page with any byte changed is not taken for a page", () => {
-  const path = join(directory, "c");
+test("a key is there as long as the page says it, and no longer", () => {
+  const path = join(directory, "keyed");
+  const page = new StatusPageFile(path);
+  page.begin({ epoch: 1, attempt: 1 });
+  const status = { phase: "reduce", records: 5, bytes: 6, at: { file: 1, offset: 2 } } as const;
+  for (const key of ['"the"', '"漢字"', `"${"x".repeat(62)}"`]) {
+    page.write({ ...status, key });
+    expect(readStatusPage(path)).toMatchObject({ ...status, key });
+  }
+  page.write(status);
+  expect(readStatusPage(path)).not.toHaveProperty("key");
+  expect(readStatusPage(path)).toMatchObject(status);
+  page.begin({ epoch: 1, attempt: 2 });
+  expect(readStatusPage(path)).toMatchObject({ attempt: 2, phase: "setup" });
+  page.close();
+});
+
+test("S6: a key that could control a terminal goes no further, and the rest of the page does", () => {
+  const path = join(directory, "hostile");
+  const page = new StatusPageFile(path);
+  page.begin({ epoch: 1, attempt: 1 });
+  page.write({ phase: "reduce", records: 5, bytes: 6, at: undefined, key: "\u001b[2J" });
+  expect(readStatusPage(path)).toMatchObject({ phase: "reduce", records: 5 });
+  expect(readStatusPage(path)).not.toHaveProperty("key");
+  page.close();
+});
+
+test.each([
+  ["without a key", undefined],
+  ["with a key", '"the"'],
+])("a page with any byte changed is not taken for a page: %s", (_, key) => {
+  const path = join(directory, `c ${key}`);
   const file = new StatusPageFile(path);
   file.begin({ epoch: 1, attempt: 2 });
-  file.write({ phase: "sort", records: 1, bytes: 2, at: { file: 3, offset: 4 } });
+  file.write({ phase: "sort", records: 1, bytes: 2, at: { file: 3, offset: 4 }, ...(key !== undefined && { key }) });
   file.close();
   const written = readFileSync(path);
   expect(parseStatusPage(written)?.phase).toBe("sort");
   fc.assert(
-    fc.property(fc.nat(63), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+    fc.property(fc.nat(written.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
       const torn = Buffer.from(written);
       torn[at] = torn[at]! ^ flip;
       expect(parseStatusPage(torn)).toBeUndefined();

@@ -1,21 +1,27 @@
-// The status page: what an attempt says about itself while it works. It is 64 bytes in a file of the memory tier, which
-// the agent reads at every heartbeat and after the slot's death. The slot writes it by one pwrite (0.65 us) and never
-// waits for a reader.
+// The status page: what an attempt says about itself while it works. It is 64 bytes in a file of the memory tier, or
+// 128 with a key, which the agent reads at every heartbeat and after the slot's death. The slot writes it by one pwrite
+// (0.65 us) and never waits for a reader.
 //
 //    0  u32  magic "MRP1"
-//    4  u32  CRC-32 of bytes 8 to 63: a reader that meets a half-written page sees it and reads again
+//    4  u32  CRC-32 of byte 8 to the end: a reader that meets a half-written page sees it and reads again
 //    8  u32  epoch, 12 u32 attempt: whose page this is (one file per slot, reused)
-//   16  u8   phase, 17 u8 flags (1: `at` is set), 18 u16 reserved
+//   16  u8   phase, 17 u8 flags (1: `at` is set, 2: `key` is set), 18 u16 reserved
 //   20  u32  at.file, 24 f64 at.offset
 //   32  f64  records, 40 f64 bytes
 //   48  f64  beats: counts the writes, so that a page which says the same again still counts as a sign of life
-//   56  8 bytes reserved                                                                     (little-endian throughout)
+//   56  u8   bytes of the key, 57 7 bytes reserved                                           (little-endian throughout)
+//   64  64 bytes for the key's excerpt, only where it is set: what a longer page has left behind it counts for nothing
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import type { AttemptId } from "../base/ids.ts";
+import { isKeyExcerpt } from "../base/printable.ts";
 import type { StatusPage, TaskStatus } from "../task/environment.ts";
 
 const pageBytes = 64;
+/** The size of a page with a key. */
+const keyedPageBytes = 128;
+const flagAt = 1;
+const flagKey = 2;
 const magic = 0x3150524d;
 const phases = ["setup", "map", "sort", "reduce", "write", "teardown", "fetch"] as const;
 /** A reader that meets a write in progress tries again; a page that stays broken comes from a machine that crashed. */
@@ -30,8 +36,9 @@ export interface PageContent extends TaskStatus {
 
 /** The slot's side: one file for all attempts of the slot. */
 export class StatusPageFile implements StatusPage {
-  readonly #page = Buffer.alloc(pageBytes);
-  readonly #body = this.#page.subarray(8);
+  readonly #page = Buffer.alloc(keyedPageBytes);
+  readonly #body = this.#page.subarray(8, pageBytes);
+  readonly #keyedBody = this.#page.subarray(8);
   readonly #fd: number;
   #beats = 0;
 
@@ -50,14 +57,16 @@ export class StatusPageFile implements StatusPage {
   write(status: TaskStatus): void {
     const page = this.#page;
     page[16] = phases.indexOf(status.phase);
-    page[17] = status.at === undefined ? 0 : 1;
+    const isKeyed = status.key !== undefined;
+    page[17] = (status.at === undefined ? 0 : flagAt) | (isKeyed ? flagKey : 0);
+    page[56] = isKeyed ? page.write(status.key, pageBytes, "utf8") : 0;
     page.writeUInt32LE(status.at?.file ?? 0, 20);
     page.writeDoubleLE(status.at?.offset ?? 0, 24);
     page.writeDoubleLE(status.records, 32);
     page.writeDoubleLE(status.bytes, 40);
     page.writeDoubleLE(++this.#beats, 48);
-    page.writeUInt32LE(crc32(this.#body), 4);
-    writeSync(this.#fd, page, 0, pageBytes, 0);
+    page.writeUInt32LE(crc32(isKeyed ? this.#keyedBody : this.#body), 4);
+    writeSync(this.#fd, page, 0, isKeyed ? keyedPageBytes : pageBytes, 0);
   }
 
   close(): void {
@@ -74,10 +83,11 @@ export function readStatusPage(path: string): PageContent | undefined {
     return undefined; // not written yet, or removed with its directory
   }
   try {
-    const page = Buffer.alloc(pageBytes);
+    const page = Buffer.alloc(keyedPageBytes);
     for (let reads = 0; reads < readsMax; reads++) {
-      if (readSync(fd, page, 0, pageBytes, 0) !== pageBytes) return undefined;
-      const content = parseStatusPage(page);
+      const bytes = readSync(fd, page, 0, keyedPageBytes, 0);
+      if (bytes < pageBytes) return undefined;
+      const content = parseStatusPage(page.subarray(0, bytes));
       if (content !== undefined) return content;
     }
     return undefined;
@@ -86,22 +96,26 @@ export function readStatusPage(path: string): PageContent | undefined {
   }
 }
 
-/** The content of 64 bytes; undefined unless they are one whole page. */
+/** The content of a file; undefined unless it begins with one whole page. */
 export function parseStatusPage(page: Buffer): PageContent | undefined {
-  if (page.length !== pageBytes || page.readUInt32LE(0) !== magic) return undefined;
-  if (page.readUInt32LE(4) !== crc32(page.subarray(8))) return undefined;
+  if (page.length < pageBytes || page.readUInt32LE(0) !== magic) return undefined;
+  const flags = page[17]!;
+  const bytes = (flags & flagKey) === 0 ? pageBytes : keyedPageBytes;
+  if (page.length < bytes || page.readUInt32LE(4) !== crc32(page.subarray(8, bytes))) return undefined;
   const phase = phases[page[16]!];
-  const [offset, records, bytes, beats] = [24, 32, 40, 48].map((at) => page.readDoubleLE(at)) as Numbers;
+  const [offset, records, bytesRead, beats] = [24, 32, 40, 48].map((at) => page.readDoubleLE(at)) as Numbers;
   // The slot runs a job's code, which may write to this file too: a number that can't be ours goes no further.
-  if (phase === undefined || ![offset, records, bytes, beats].every(isCount)) return undefined;
+  if (phase === undefined || ![offset, records, bytesRead, beats].every(isCount)) return undefined;
+  const key = bytes === pageBytes ? undefined : page.toString("utf8", pageBytes, pageBytes + page[56]!);
   return {
     epoch: page.readUInt32LE(8),
     attempt: page.readUInt32LE(12),
     phase,
-    at: page[17] === 1 ? { file: page.readUInt32LE(20), offset } : undefined,
+    at: (flags & flagAt) === 0 ? undefined : { file: page.readUInt32LE(20), offset },
     records,
-    bytes,
+    bytes: bytesRead,
     beats,
+    ...(key !== undefined && isKeyExcerpt(key) && { key }),
   };
 }
 

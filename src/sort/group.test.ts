@@ -87,6 +87,7 @@ describe("groups", () => {
     expect(groups.nextGroup()).toBe(false);
     expect(groups.nextGroup()).toBe(false);
     expect([groups.groups, groups.pairs, groups.groupMax]).toEqual([0, 0, 0]);
+    expect(groups.largestKey).toBeUndefined();
   });
 
   it("counts values that nobody read", () => {
@@ -113,6 +114,9 @@ describe("groups", () => {
           expect(groups.pairs).toBe(keys.length);
           const counts = distinct.map((key) => sorted.filter((other) => other === key).length);
           expect(groups.groupMax).toBe(Math.max(0, ...counts));
+          // The first one of that size.
+          const largest = distinct[counts.indexOf(groups.groupMax)];
+          expect(groups.largestKey?.toString()).toBe(largest);
         },
       ),
     );
@@ -203,6 +207,7 @@ describe("groups", () => {
     expect(groups.key.length).toBe(256);
     expect(groups.nextGroup()).toBe(false);
     expect([groups.groups, groups.pairs, groups.groupMax]).toEqual([1, 4_000, 4_000]);
+    expect(groups.largestKey?.toString()).toBe("hot");
   });
 
   it("drain reads and counts all that is left; close lets go", () => {

@@ -31,6 +31,8 @@ export class Groups {
   groups = 0;
   #groupPairs = 0;
   #groupMax = 0;
+  /** The key of the largest group so far, but for the one that is being read. */
+  #largest: Buffer | undefined;
   #state: "before" | "first" | "inside" | "behind" | "ended" = "before";
   #taken = false;
 
@@ -74,17 +76,28 @@ export class Groups {
     return Math.max(this.#groupMax, this.#groupPairs);
   }
 
+  /** The key of the group that is being read, as `key` has it. */
+  get currentKey(): Uint8Array {
+    return this.key.subarray(this.keyStart, this.keyEnd);
+  }
+
+  /** A copy of the key of the largest group so far; undefined: there was none. */
+  get largestKey(): Buffer | undefined {
+    if (this.#groupPairs > this.#groupMax) return this.#copyOfKey();
+    return this.#largest;
+  }
+
   /** Steps to the first or next group; false at the end. Throws `corrupt-run` or `segment-lost`, as every step does. */
   nextGroup(): boolean {
     if (this.#state === "before") {
       if (!this.#cursor.advance()) this.#state = "ended";
     } else {
       while (this.nextValue());
+      if (this.#groupPairs > this.#groupMax) this.#noteLargest();
+      this.#groupPairs = 0;
     }
     if (this.#state === "ended") return false;
     this.#takeKey();
-    if (this.#groupPairs > this.#groupMax) this.#groupMax = this.#groupPairs;
-    this.#groupPairs = 0;
     this.groups++;
     this.#taken = false;
     this.#state = "first";
@@ -159,6 +172,16 @@ export class Groups {
     this.keyStart = keyStart;
     this.keyEnd = this.#shapes === undefined ? keyEnd : groupEnd(bytes, keyStart, keyEnd, this.#shapes);
     assert(this.keyEnd >= keyStart, "a key does not end before it begins");
+  }
+
+  /** Called behind the last value of a group, whose key is still there. */
+  #noteLargest(): void {
+    this.#groupMax = this.#groupPairs;
+    this.#largest = this.#copyOfKey();
+  }
+
+  #copyOfKey(): Buffer {
+    return Buffer.from(this.currentKey);
   }
 
   #saveKey(): void {

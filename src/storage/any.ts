@@ -33,7 +33,7 @@ export function createStorage(options: AnyStorageOptions = {}): Storage {
     const others = Object.values(schemes).map(({ called }) => called);
     throw new MillraceError(
       "wrong-usage",
-      `${showPath(path)}: there are paths of a file system and of ${others.join(", ")}, no others.`,
+      `${showPath(path)}: Millrace reads and writes paths of a file system and of ${others.join(", ")} only.`,
     );
   };
   return {

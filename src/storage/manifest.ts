@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { MillraceError } from "../base/error.ts";
 import type { Counters, JobId } from "../base/ids.ts";
+import { showPath } from "./local/fs.ts";
 import { checkedName } from "./local/hidden.ts";
 
 export const manifestName = "_SUCCESS";
@@ -117,6 +118,24 @@ export function parseReplacing(bytes: Uint8Array): Replacing | undefined {
   };
 }
 
+/** Whether Millrace wrote it, also one that is damaged, stands for an output that is being replaced, or is newer. */
+export function isOurManifest(bytes: Uint8Array, path: string): boolean {
+  try {
+    return parseManifest(bytes, path) !== undefined;
+  } catch (thrown) {
+    if (thrown instanceof MillraceError) return true;
+    throw thrown;
+  }
+}
+
+/** The error for an output that lies in a published one. */
+export function insideOutput(path: string, around: string): MillraceError {
+  return new MillraceError(
+    "output-exists",
+    `The output ${showPath(path)} would lie inside ${showPath(around)}, which is a published output (it has a ${manifestName}) and would no longer be what its job wrote. Choose a folder that is not inside it with -o.`,
+  );
+}
+
 /**
  * Parses a manifest. Returns undefined where the file is another system's (Hadoop's is empty, others write their own
  * JSON). Throws `corrupt-output` when it is ours and damaged, `not-supported` when a newer release wrote it. `path` is
@@ -132,7 +151,7 @@ export function parseManifest(bytes: Uint8Array, path: string): Manifest | undef
     throw corrupt(path, "its checksum does not match: it was damaged, cut or edited");
   }
   const root = parseJson(text);
-  if (root === undefined) throw corrupt(path, "it is no JSON object");
+  if (root === undefined) throw corrupt(path, "it is not a JSON object");
   if (root["millrace"] !== version) {
     throw new MillraceError(
       "not-supported",

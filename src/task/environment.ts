@@ -82,4 +82,6 @@ export interface TaskStatus {
   readonly bytes: number;
   /** The record being worked on (in careful mode), or the batch's first record. */
   readonly at: Position | undefined;
+  /** An excerpt of the key whose values have been read for long (`keyExcerptOf`); left out where there is none. */
+  readonly key?: string;
 }

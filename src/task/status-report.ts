@@ -10,6 +10,7 @@ export class StatusReport {
   readonly #page: StatusPage;
   #phase: TaskStatus["phase"] = "setup";
   #at: Position | undefined;
+  #key: string | undefined;
 
   constructor(page: StatusPage, careful: boolean) {
     this.#page = page;
@@ -19,6 +20,7 @@ export class StatusReport {
   phase(phase: TaskStatus["phase"]): void {
     this.#phase = phase;
     this.#at = undefined;
+    this.#key = undefined;
     this.touch();
   }
 
@@ -28,8 +30,15 @@ export class StatusReport {
     this.touch();
   }
 
+  /** Says which key's values have been read for long, by its excerpt; undefined: there is none. */
+  key(key: string | undefined): void {
+    this.#key = key;
+    this.touch();
+  }
+
   /** Repeats the last report: a sign of life within a long call. */
   readonly touch = (): void => {
-    this.#page.write({ phase: this.#phase, records: this.records, bytes: this.bytes, at: this.#at });
+    const status = { phase: this.#phase, records: this.records, bytes: this.bytes, at: this.#at };
+    this.#page.write(this.#key === undefined ? status : { ...status, key: this.#key });
   };
 }

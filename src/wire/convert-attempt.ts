@@ -9,6 +9,7 @@ import {
   fromAttemptId,
   fromCounters,
   fromFailureText,
+  fromLargestGroups,
   fromPosition,
   fromRunRef,
   fromSkipped,
@@ -17,6 +18,7 @@ import {
   toAttemptId,
   toCounters,
   toFailureText,
+  toLargestGroups,
   toPosition,
   toRunRef,
   toSkipped,
@@ -168,6 +170,7 @@ function toDone(done: AttemptDone) {
     staged: done.staged.map(toStagedFile),
     deadLetters: done.deadLetters.map(toPosition),
     lastAside: optional(done.lastAside, toFailureText),
+    largestGroups: optional(done.largestGroups, toLargestGroups),
     counters: toCounters(done.counters),
     stats: toStats(done.stats),
   };
@@ -182,6 +185,7 @@ function fromDone(done: pb.AttemptResult_Done): Omit<AttemptDone, "attempt" | "o
     staged: done.staged.map(fromStagedFile),
     deadLetters: done.deadLetters.map(fromPosition),
     ...(done.lastAside !== undefined && { lastAside: fromFailureText(done.lastAside) }),
+    ...(done.largestGroups !== undefined && { largestGroups: fromLargestGroups(done.largestGroups) }),
     counters: fromCounters(done.counters),
     stats: fromStats(done.stats),
   };

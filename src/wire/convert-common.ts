@@ -1,6 +1,7 @@
 // Ids, positions, runs, staged files, counters, failure texts and statistics, to protobuf and back.
 import { type AttemptId, type Counters, type Position, phases } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
+import type { LargestGroup, LargestGroups } from "../protocol/largest-groups.ts";
 import type { FailureText, SkippedRecord } from "../protocol/messages.ts";
 import { type AttemptStats, countNames, durationNames, noStats, type Sums } from "../protocol/stats.ts";
 import type { RunRef } from "../sort/run.ts";
@@ -105,6 +106,30 @@ export function fromFailureText(text: pb.FailureText | undefined): FailureText {
 function cut(text: string, lengthMax: number): string {
   if (text.length <= lengthMax) return text.toWellFormed();
   return `${text.slice(0, lengthMax - 1)}…`.toWellFormed();
+}
+
+export function toLargestGroups({ groups, othersMax, isEstimate }: LargestGroups) {
+  return {
+    groups: groups.map(({ key, hash, pairs }) => ({ key, hash, pairs: big(pairs) })),
+    othersMax: big(othersMax),
+    isEstimate,
+  };
+}
+
+export function fromLargestGroups({ groups, othersMax, isEstimate }: pb.LargestGroups): LargestGroups {
+  return {
+    groups: groups.map(({ key, hash, pairs }) => ({ key, hash, pairs: num(pairs) })),
+    othersMax: num(othersMax),
+    isEstimate,
+  };
+}
+
+export function toLargestGroup({ key, pairs, isEstimate }: LargestGroup) {
+  return { key, pairs: big(pairs), isEstimate };
+}
+
+export function fromLargestGroup({ key, pairs, isEstimate }: pb.LargestGroup): LargestGroup {
+  return { key, pairs: num(pairs), isEstimate };
 }
 
 export function toStats(stats: AttemptStats): Fields<pb.AttemptStats> {

@@ -1,6 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { keyExcerptOf } from "../base/excerpt.ts";
 import { type Counters, phases } from "../base/ids.ts";
 import type { FailureText } from "../protocol/messages.ts";
 import type { Hello, HistoryEvent, LogChunk, Welcome } from "../protocol/services.ts";
@@ -50,20 +51,24 @@ const text: fc.Arbitrary<FailureText> = fc.record({
 const stats = fc.record(
   Object.fromEntries(statNames.map((name) => [name, attemptStats[name].kind === "duration" ? ms : size])),
 ) as fc.Arbitrary<AttemptStats>;
-const running = fc.record({
-  attempt: fc.record({
-    job: name,
-    phase: fc.constantFrom(...phases),
-    index: u32,
-    epoch: size,
-    attempt: size,
-  }),
-  records: size,
-  bytes: size,
-  idleMs: ms,
-  runningMs: ms,
-  at: maybe(fc.record({ file: u32, offset: size })),
-});
+const running = fc.record(
+  {
+    attempt: fc.record({
+      job: name,
+      phase: fc.constantFrom(...phases),
+      index: u32,
+      epoch: size,
+      attempt: size,
+    }),
+    records: size,
+    bytes: size,
+    idleMs: ms,
+    runningMs: ms,
+    at: maybe(fc.record({ file: u32, offset: size })),
+    key: name.map(keyExcerptOf),
+  },
+  { requiredKeys: ["attempt", "records", "bytes", "idleMs", "runningMs", "at"], noNullPrototype: true },
+);
 const tally = fc.record({ done: u32, running: u32, total: u32 });
 const jobView: fc.Arbitrary<JobView> = fc.record(
   {
@@ -76,6 +81,7 @@ const jobView: fc.Arbitrary<JobView> = fc.record(
     tasks: fc.record({ plan: tally, map: tally, reduce: tally }),
     counters,
     stats: fc.record({ inputBytes: size, map: stats, reduce: stats }),
+    largestGroup: fc.record({ key: name, pairs: size, isEstimate: fc.boolean() }),
     deadLetters: size,
     running: few(running),
     failures: few(fc.record({ number: size, task: name, error: text })),

@@ -10,7 +10,16 @@ import {
   workerStates,
 } from "../protocol/view.ts";
 import { big, num, oneOf, optional, required } from "./codec.ts";
-import { fromCounters, fromFailureText, fromStats, toCounters, toFailureText, toStats } from "./convert-common.ts";
+import {
+  fromCounters,
+  fromFailureText,
+  fromLargestGroup,
+  fromStats,
+  toCounters,
+  toFailureText,
+  toLargestGroup,
+  toStats,
+} from "./convert-common.ts";
 import { fromRunning, toRunning } from "./convert-worker.ts";
 import type * as pb from "./gen/millrace/v1/view_pb.ts";
 
@@ -51,6 +60,7 @@ export function toJobView(view: JobView) {
     tasks: { plan: tally(view.tasks.plan), map: tally(view.tasks.map), reduce: tally(view.tasks.reduce) },
     counters: toCounters(view.counters),
     stats: toJobStats(view.stats),
+    largestGroup: optional(view.largestGroup, toLargestGroup),
     deadLetters: big(view.deadLetters),
     running: view.running.map(toRunning),
     failures: view.failures.map(({ number, task, error }) => ({
@@ -77,6 +87,7 @@ export function fromJobView(view: pb.JobView): JobView {
     tasks: { plan: counts(tasks.plan), map: counts(tasks.map), reduce: counts(tasks.reduce) },
     counters: fromCounters(view.counters),
     stats: fromJobStats(view.stats),
+    ...(view.largestGroup !== undefined && { largestGroup: fromLargestGroup(view.largestGroup) }),
     deadLetters: num(view.deadLetters),
     running: view.running.map(fromRunning),
     failures: view.failures.map(({ number, task, error }) => ({

@@ -1,5 +1,7 @@
 // A worker's report and its orders, to protobuf and back.
+
 import type { JobId } from "../base/ids.ts";
+import { isKeyExcerpt } from "../base/printable.ts";
 import { checkReport } from "../protocol/check-report.ts";
 import type {
   Holder,
@@ -82,6 +84,7 @@ export function toRunning(running: RunningAttempt) {
     idleMs: duration(running.idleMs),
     runningMs: duration(running.runningMs),
     at: optional(running.at, toPosition),
+    key: running.key,
   };
 }
 
@@ -93,6 +96,8 @@ export function fromRunning(running: pb.RunningAttempt): RunningAttempt {
     idleMs: duration(running.idleMs),
     runningMs: duration(running.runningMs),
     at: optional(running.at, fromPosition),
+    // Shown to people, and no reason to refuse a report.
+    ...(running.key !== undefined && isKeyExcerpt(running.key) && { key: running.key }),
   };
 }
 

@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { report as reportOfWorker, stats as statsOf } from "../../test/schedule/build.ts";
 import { MillraceError } from "../base/error.ts";
+import { keyExcerptOf } from "../base/excerpt.ts";
 import { type AttemptId, type Counters, type Position, phases } from "../base/ids.ts";
 import { Secret } from "../base/value/secret.ts";
 import type { Plan } from "../input/plan.ts";
@@ -100,6 +101,11 @@ const failureText: fc.Arbitrary<FailureText> = fc.oneof(
   fc.record(failureFields),
   fc.record({ ...failureFields, aside: size }),
 );
+const largestGroups = fc.record({
+  groups: few(fc.record({ key: name, hash: u32, pairs: size })),
+  othersMax: size,
+  isEstimate: fc.boolean(),
+});
 const stats = fc.record(
   Object.fromEntries(statNames.map((name) => [name, attemptStats[name].kind === "duration" ? ms : size])),
 ) as fc.Arbitrary<AttemptStats>;
@@ -212,6 +218,7 @@ const result: fc.Arbitrary<AttemptResult> = fc.oneof(
       staged: few(staged),
       deadLetters: few(position),
       lastAside: failureText,
+      largestGroups,
       counters,
       stats,
     },
@@ -230,7 +237,20 @@ const report: fc.Arbitrary<WorkerReport> = fc.record({
   slotsFree: slotCount,
   slotsAhead: slotCount,
   draining: fc.boolean(),
-  running: few(fc.record({ attempt, records: size, bytes: size, idleMs: ms, runningMs: ms, at: maybe(position) })),
+  running: few(
+    fc.record(
+      {
+        attempt,
+        records: size,
+        bytes: size,
+        idleMs: ms,
+        runningMs: ms,
+        at: maybe(position),
+        key: name.map(keyExcerptOf),
+      },
+      { requiredKeys: ["attempt", "records", "bytes", "idleMs", "runningMs", "at"], noNullPrototype: true },
+    ),
+  ),
   finished: few(result),
   offered: few(fc.record({ run, emissionDigest: digest })),
   settled: few(id),
@@ -274,6 +294,7 @@ const winner: fc.Arbitrary<Winner> = fc.record({
   stats,
   runLost: maybe(name),
   lastAside: maybe(failureText),
+  largestGroups: maybe(largestGroups),
 });
 const task: fc.Arbitrary<TaskRecord> = fc.record({
   winner: maybe(winner),
@@ -296,6 +317,7 @@ const ended: fc.Arbitrary<EndedRecord> = fc.record({
   inputBytes: size,
   mapStats: stats,
   reduceStats: stats,
+  largestGroup: maybe(fc.record({ key: name, pairs: size, isEstimate: fc.boolean() })),
   deadLetters: size,
   tasks: fc.record({ plan: tasks, map: tasks, reduce: tasks }),
   kept: fc.boolean(),

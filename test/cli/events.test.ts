@@ -41,7 +41,12 @@ describe("the events of a run", () => {
     // Nor may the names of a user's counters control a terminal.
     expect(stdout.toString()).not.toContain("\u009b");
     const events = eventsIn(stdout);
-    expect(events.at(-1)).toMatchObject({ event: "done", output: "out", counters: { "lines \u009b": 2 } });
+    expect(events.at(-1)).toMatchObject({
+      event: "done",
+      output: "out",
+      counters: { "lines \u009b": 2 },
+      largestGroup: { key: expect.stringMatching(/^"(BOOM|one two)"$/), pairs: 1, isEstimate: false },
+    });
     const progress = events.filter(({ event }) => event === "progress");
     expect(progress.at(-1)).toMatchObject({ bytes: 13, inputBytes: 13, percent: 100, records: 2 });
   });

@@ -82,7 +82,7 @@ test("a pipe on standard input, and no input given: the message names -", async 
 test("standard input can be read once, and sockets and devices are refused by name", async () => {
   const twice = await shell("echo piped | millrace run sources.ts - /dev/stdin --quiet");
   expect(twice.code).toBe(2);
-  expect(twice.err).toMatch(/standard input \(-, \/dev\/stdin\) can be read once/);
+  expect(twice.err).toMatch(/standard input \(-, \/dev\/stdin\) can be read only once/);
   const device = await shell("millrace run sources.ts /dev/zero --quiet");
   expect(device.code).toBe(3);
   expect(device.err).toMatch(/\/dev\/zero is a device, not a regular file/);

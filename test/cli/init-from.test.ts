@@ -70,7 +70,7 @@ const kinds: readonly Kind[] = [
     records: 40,
     said: "ndjson: id uint, name utf8, at day, ok bool, ms float64, who utf8?",
     first: "0  { id: 0, name: 'n0', at: 2024-01-01T00:00:00.000Z, ok: true, ms: 0, who: null }",
-    note: 'left out, as a field has one type: "tags" (objects or arrays)',
+    note: 'left out, because a field has one type: "tags" (objects or arrays)',
   },
   { file: "zstd-long.psv.zst", ...requests, said: requests.said.replace("csv", 'csv by "|"') },
   { file: "zstd-joined.csv.zst", ...requests },
@@ -108,7 +108,7 @@ const kinds: readonly Kind[] = [
     records: 30,
     said: 'ndjson: "né" utf8, n int, f float64, flag bool, none utf8?',
     first: "0  { 'né': 'é\\u20280', n: -9, f: 0, flag: false, none: null }",
-    note: 'left out, as a field has one type: "in" (objects or arrays)',
+    note: 'left out, because a field has one type: "in" (objects or arrays)',
   },
   {
     file: "python-snowflakes.jsonl.gz",

@@ -141,7 +141,7 @@ test("the offset in a compressed file is one in its content", async () => {
 
 test("an offset inside of a record is refused, with the command for the record that it is in", async () => {
   const { code, stdout, stderr } = await replay("words.ts", "lines.txt:13");
-  expect(stderr).toContain("no record begins at byte 13 of lines.txt: the one that it is in, or behind, begins at 11");
+  expect(stderr).toContain("no record begins at byte 13 of lines.txt: the one before it begins at 11");
   expect(stderr).toContain("millrace replay words.ts lines.txt:11");
   expect(stdout.toString()).toBe("");
   expect(code).toBe(2);
@@ -167,7 +167,7 @@ test("a record that the format refuses is the format's error, with the exit code
 });
 
 test.each([
-  [["words.ts", "lines.txt"], "is no position: give FILE:OFFSET", 2],
+  [["words.ts", "lines.txt"], "is not a position: give FILE:OFFSET", 2],
   [["words.ts", "--", "-:5"], "standard input is gone", 2],
   [["words.ts", "nothing.txt:0"], 'there is no file "nothing.txt"', 3],
   [["words.ts", "lines.txt:0", "--param", "prfix=1"], "prefix", 2],

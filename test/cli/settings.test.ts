@@ -32,6 +32,25 @@ test("a run takes what the file above it says, and plan says so", async () => {
   expect(JSON.parse(without.stdout.toString())).toMatchObject({ partitions: 1, settings: [] });
 }, 120_000);
 
+test("what a file has for other jobs and runs is left out, and refused where it is typed", async () => {
+  const other = join(below, "unfit");
+  mkdirSync(other);
+  writeFileSync(join(other, "millrace.json"), JSON.stringify({ reducers: 3, skipBad: 5, slots: 1 }));
+  writeFileSync(
+    join(other, "lines.ts"),
+    `import { defineJob, text } from "millrace";
+export default defineJob({ name: "lines", input: text(), reducers: 0, output: text(), map: (line, emit) => emit(line) });
+`,
+  );
+  const run = await millrace(["run", "lines.ts", "../in.txt", "--quiet"], { cwd: other });
+  expect([run.code, run.stdout.toString(), run.stderr]).toEqual([0, "to be or not to be\n", ""]);
+  const planned = await millrace(["plan", "lines.ts", "../in.txt"], { cwd: other });
+  expect([planned.code, planned.stderr]).toEqual([0, ""]);
+  expect(planned.stdout.toString()).toMatch(/reduce +none[\s\S]* settings +--slots 1 from millrace\.json\n/);
+  const typed = await millrace(["run", "lines.ts", "../in.txt", "--reducers", "3"], { cwd: other });
+  expect([typed.code, typed.stderr]).toEqual([2, expect.stringContaining("leave out --reducers")]);
+}, 120_000);
+
 test("a cluster that the environment names is where a run goes, which --master none takes back", async () => {
   const env = { MILLRACE_MASTER: "http://127.0.0.1:1" };
   const there = await millrace(["run", "job.ts", "in.txt"], { cwd: below, env });

@@ -69,7 +69,7 @@ describe("an address", () => {
   test("that is none is refused before anything is tried", async () => {
     const { code, stderr } = await millrace(["jobs", "--master", "localhost:7070"], { env: env() });
     expect(stderr).toContain(
-      '"localhost:7070" is no address: write it like http://127.0.0.1:7070 or https://master.example:7070\n',
+      '"localhost:7070" is not an address: write it like http://127.0.0.1:7070 or https://master.example:7070\n',
     );
     expect(code).toBe(2);
   });

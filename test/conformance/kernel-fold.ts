@@ -228,7 +228,7 @@ export function foldConformance(create: (options: KernelOptions) => Kernel): voi
       const near = 2 ** 53 - 2;
       const error = expect.objectContaining({
         code: "over-limit",
-        message: expect.stringMatching(/sum for key "total" is beyond 2\^53/),
+        message: expect.stringMatching(/sum for the key "total" is beyond 2\^53/),
       });
       const pairs = [emit("total", near), emit("other", near), emit("total", 1), emit("total", 1)];
       for (const combining of ["auto", "never"] as const) {

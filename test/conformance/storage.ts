@@ -254,6 +254,30 @@ export function storageConformance(name: string, open: () => Promise<StorageUnde
       expect(await under.published(destination)).toEqual(contentsOf(theirs, { "part-00000.tsv": "theirs" }));
     });
 
+    test("output that would lie inside a published output is refused before the work, and what lies beside it is not", async () => {
+      const around = under.destination("out");
+      const decision = await stagedDecision(storage, around, { "part-00000.tsv": "a", "x/part-00000.txt": "b" });
+      // Nothing is published there yet.
+      expect(await storage.prepare(`${around}/sub`, false)).toEqual({ replaces: undefined });
+      await storage.publish(decision);
+      await storage.discard(around, decision.job);
+      for (const inside of ["sub", "x/sub", "a/b/c/d", "x"]) {
+        for (const overwrite of [false, true]) {
+          await expect(storage.prepare(`${around}/${inside}`, overwrite)).rejects.toMatchObject({
+            code: "output-exists",
+            message: expect.stringMatching(/would lie inside \S+out, which is a published output.* with -o/),
+          });
+        }
+      }
+      for (const beside of ["out2", "out-more/sub", "other/out"])
+        expect(await storage.prepare(under.destination(beside), false)).toEqual({ replaces: undefined });
+      expect(await under.published(around)).toEqual(
+        contentsOf(decision, { "part-00000.tsv": "a", "x/part-00000.txt": "b" }),
+      );
+      expect(await under.leftovers(around)).toEqual([]);
+      expect((await storage.prepare(around, true)).replaces).toBeDefined();
+    });
+
     test("--overwrite replaces the output that was there, and only that", async () => {
       const destination = under.destination("out");
       const first = await stagedDecision(storage, destination, { "part-00000.tsv": "one", "part-00001.tsv": "1" });

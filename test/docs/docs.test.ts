@@ -13,9 +13,10 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildSync } from "esbuild";
 import { afterAll, expect, it } from "vitest";
-import { type Fence, fencesOf, isExecutable } from "./fences.ts";
+import { pagesWherePackageIs } from "../package/matrix.ts";
+import { perform } from "./blocks.ts";
+import { fencesOf, isExecutable } from "./fences.ts";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -58,46 +59,19 @@ function workspace(): string {
   return folder;
 }
 
-function perform(fence: Fence, folder: string): void {
-  if (fence.language === "sh") {
-    const result = spawnSync("bash", ["-uo", "pipefail", "-c", fence.code], {
-      cwd: folder,
-      encoding: "utf8",
-      timeout: 60_000,
-      env: { ...process.env, PATH: `${join(folder, "node_modules/.bin")}:${process.env["PATH"]}`, NO_COLOR: "1" },
-    });
-    expect(result.status, `${fence.page}:${fence.line}\n${result.stdout}\n${result.stderr}`).toBe(fence.exits);
-    return;
-  }
-  expect(fence.file, `${fence.page}:${fence.line}: a ts fence needs file=NAME`).toBeDefined();
-  const file = join(folder, fence.file!);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, fence.code);
-  if (!fence.file!.endsWith(".test.ts")) return;
-  const bundled = file.replace(/\.ts$/, ".mjs");
-  buildSync({
-    entryPoints: [file],
-    outfile: bundled,
-    bundle: true,
-    format: "esm",
-    platform: "node",
-    packages: "external",
-    logLevel: "silent",
-  });
-  const result = spawnSync(process.execPath, [bundled], { cwd: folder, encoding: "utf8", timeout: 60_000 });
-  expect(result.status, `${fence.page}:${fence.line}\n${result.stdout}\n${result.stderr}`).toBe(0);
-}
-
-const runnable = pages
-  .map(({ page, fences }) => ({ page, fences: fences.filter(({ reason }) => reason === undefined) }))
-  .filter(({ fences }) => fences.length > 0);
+/** Where installers are (`.ci/run`), test/package performs its pages with the installed package. */
+const others = process.env["MILLRACE_TOOLS"] === undefined ? [] : pagesWherePackageIs;
+const runnable = pages.filter(
+  ({ page, fences }) => !others.includes(page) && fences.some(({ reason }) => reason === undefined),
+);
 
 it.each(runnable)(
   "the fences of $page do what the page says, in order, in one folder",
   { timeout: 240_000 },
   ({ fences }) => {
     const folder = workspace();
-    for (const fence of fences) perform(fence, folder);
+    const env = { ...process.env, PATH: `${join(folder, "node_modules/.bin")}:${process.env["PATH"]}` };
+    perform(fences, { folder, env });
   },
 );
 

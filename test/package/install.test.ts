@@ -1,16 +1,19 @@
 // The package as others have it: packed from a clean clone after the README's set-up, installed in projects outside the
 // repository by npm, pnpm and yarn, as a workspace's dependency, as a folder and by `npm link`; with each a job is
 // type-checked, a wrong one is refused, and the right one runs. matrix.ts says on which Node and with which settings.
+// What newcomers read is done as it is typed: the README and the recipes with the packed package, and the README's
+// project of one's own.
 //
 // It needs other Nodes, other installers and the network: `.ci/run` sets MILLRACE_TOOLS.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fencesOf } from "../docs/fences.ts";
-import { compilerOptions, installers, type Run, runs } from "./matrix.ts";
-import { command, findTools, Installations, succeed } from "./projects.ts";
+import { perform } from "../docs/blocks.ts";
+import { fencesOf, isExecutable } from "../docs/fences.ts";
+import { compilerOptions, installers, pagesWherePackageIs, type Run, runs } from "./matrix.ts";
+import { command, environment, findTools, Installations, succeed } from "./projects.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 const compiler = join(root, "node_modules/typescript/bin/tsc");
@@ -97,17 +100,25 @@ describe.skipIf(missing !== undefined)(missing ?? "the package", () => {
       .join(", ")}`;
   /** What the compiler says of each project's folder: with one process per combination of settings, for all of them. */
   const said = new Map<string, readonly string[]>();
+  /** What the README's block for a project of one's own has printed. */
+  let ownTyped = "";
   const keyOf = (run: Run) => `${run.installer} ${JSON.stringify(run.types)}`;
 
   beforeAll(async () => {
     await places.cloneRepository();
     // The README's set-up as it stands there.
-    const setUp = fencesOf("README.md", readFileSync(join(places.clone, "README.md"), "utf8"))[0]!.code;
+    const blocks = fencesOf("README.md", readFileSync(join(places.clone, "README.md"), "utf8"));
+    const setUp = blocks[0]!.code;
     expect(setUp.split("\n")[0]).toContain("npm ci && npm start");
     const shown = await places.runInClone(setUp.split("\n")[0]!);
     expect(shown).toContain("the ten most frequent words:");
     // Of that, and of nothing later, are what a folder and a link hold.
-    for (const installer of ["folder", "link"] as const) await places.install(installer, "");
+    await places.install("link", "");
+    const [ownProject, ...more] = blocks.filter(({ code }) => /^mkdir .*my-jobs$/m.test(code.replace(/ +#.*$/gm, "")));
+    expect(more).toEqual([]);
+    ownTyped = await places.runInClone(ownProject!.code);
+    const manifest = join(places.project("folder"), "package.json");
+    write(manifest, JSON.stringify({ ...JSON.parse(readFileSync(manifest, "utf8")), type: "module" }));
     const tarball = await places.pack();
     // They wait for the network more than they work.
     const others = installers.filter((installer) => installer !== "folder" && installer !== "link");
@@ -139,7 +150,8 @@ describe.skipIf(missing !== undefined)(missing ?? "the package", () => {
           lines.filter((line) => line.startsWith(own)).map((line) => line.slice(own.length)),
         );
       }
-      const foreign = lines.filter((line) => !installers.some((one) => line.startsWith(`${one}/`)));
+      const tops = installers.map((one) => (one === "folder" ? relative(places.folder, places.project(one)) : one));
+      const foreign = lines.filter((line) => !tops.some((top) => line.startsWith(`${top}/`)));
       expect(foreign, JSON.stringify(settings)).toEqual([]);
     }
   }, 20 * minutes);
@@ -168,6 +180,23 @@ describe.skipIf(missing !== undefined)(missing ?? "the package", () => {
       ]);
     },
     2 * minutes,
+  );
+
+  it("the README's project of one's own comes about, is tested and runs as it is typed", () => {
+    expect(ownTyped).toMatch(/wrote .*my-job\.ts[\s\S]*passed my-job\.test\.ts\n[\s\S]*^the\t\d+$/m);
+  });
+
+  it.each(pagesWherePackageIs)(
+    "the blocks of %s do what the page says, in order, with the package",
+    (page) => {
+      const unpacked = join(places.project("npm"), "node_modules/millrace");
+      const folder = join(places.project("npm"), page.replace(/\W/g, "-"));
+      cpSync(join(places.clone, "examples"), join(folder, "examples"), { recursive: true });
+      const fences = fencesOf(page, readFileSync(join(unpacked, page), "utf8")).filter(isExecutable);
+      expect(fences.length).toBeGreaterThan(3);
+      perform(fences, { folder, env: environment([dirname(process.execPath), places.bin("npm")]) });
+    },
+    4 * minutes,
   );
 
   it(

@@ -9,6 +9,9 @@ export type Installer = (typeof installers)[number];
 /** Major versions of Node. */
 export const nodes = ["20", "22", "24", "26"] as const;
 
+/** What one who has just installed the package reads and types: performed with it, in place of with the checkout. */
+export const pagesWherePackageIs: readonly string[] = ["README.md", "docs/recipes.md", "docs/coming-from.md"];
+
 export interface TypeSettings {
   readonly module: "node16" | "nodenext" | "bundler";
   readonly strict: boolean;

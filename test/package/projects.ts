@@ -53,9 +53,7 @@ export function command(
   [program, ...words]: readonly [string, ...string[]],
   { cwd, path, env = {} }: { cwd: string; path: readonly string[]; env?: Readonly<Record<string, string>> },
 ): Promise<Ended> {
-  // Not what npm told the process of the tests, nor what vitest did.
-  const own = Object.entries(process.env).filter(([name]) => !/^(npm_|node_|vitest|millrace|init_cwd|ci$)/i.test(name));
-  const all = { ...Object.fromEntries(own), PATH: [...path, process.env["PATH"]].join(delimiter), ...env };
+  const all = { ...environment(path), ...env };
   return new Promise((resolve, reject) => {
     const child = spawn(program, words, { cwd, env: all, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
@@ -68,6 +66,12 @@ export function command(
     child.on("error", reject);
     child.on("close", (code) => resolve({ code, output, stdout }));
   });
+}
+
+/** That of these tests, without what npm told their process, and without what vitest did. */
+export function environment(path: readonly string[]): Readonly<Record<string, string | undefined>> {
+  const own = Object.entries(process.env).filter(([name]) => !/^(npm_|node_|vitest|millrace|init_cwd|ci$)/i.test(name));
+  return { ...Object.fromEntries(own), PATH: [...path, process.env["PATH"]].join(delimiter) };
 }
 
 /** As `command`, which has to end with 0; resolves to its standard output. */
@@ -99,9 +103,9 @@ export class Installations {
     }
   }
 
-  /** Runs a line of a page in the clone. */
-  async runInClone(line: string): Promise<string> {
-    return await succeed(["bash", "-c", line], { cwd: this.clone, path: this.#path, env: this.#npm() });
+  /** Runs lines of a page in the clone. */
+  async runInClone(lines: string): Promise<string> {
+    return await succeed(["bash", "-euc", lines], { cwd: this.clone, path: this.#path, env: this.#npm() });
   }
 
   /** Path of what `npm pack` writes. */
@@ -115,17 +119,18 @@ export class Installations {
 
   /** The folder in which the jobs of an installer's project are. */
   project(installer: Installer): string {
+    if (installer === "folder") return join(this.folder, "my-jobs");
     return installer === "workspaces" ? join(this.folder, installer, "jobs") : join(this.folder, installer);
   }
 
   /** The folder in which the command of the project's `millrace` is. */
   bin(installer: Installer): string {
     if (installer === "link") return join(this.folder, "global/bin");
-    return join(this.folder, installer, "node_modules/.bin");
+    return join(installer === "folder" ? this.project(installer) : join(this.folder, installer), "node_modules/.bin");
   }
 
-  /** Installs the tarball, or for `folder` and `link` the clone, in a project of its own. */
-  async install(installer: Installer, tarball: string): Promise<void> {
+  /** Installs the tarball, or for `link` the clone, in a project of its own. */
+  async install(installer: Exclude<Installer, "folder">, tarball: string): Promise<void> {
     const top = join(this.folder, installer);
     const cwd = this.project(installer);
     mkdirSync(cwd, { recursive: true });
@@ -164,9 +169,6 @@ export class Installations {
         write("package.json", { ...manifest, workspaces: ["jobs"] });
         write("jobs/package.json", { ...manifest, name: "jobs", dependencies: { millrace: `file:${tarball}` } });
         await run(["npm", "install", "--ignore-scripts"]);
-        break;
-      case "folder":
-        await run(["npm", "install", this.clone]);
         break;
       case "link":
         await run(["npm", "link"], {}, this.clone);

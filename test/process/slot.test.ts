@@ -61,7 +61,7 @@ async function once(fault: string, more: Readonly<Record<string, unknown>> = {})
 }
 
 function expectSuccess(result: RunResult): void {
-  expect(result).toMatchObject({ ok: true });
+  expect(result, JSON.stringify(result)).toMatchObject({ ok: true });
   expect(readFileSync(join(output(), "part-00000.tsv"), "utf8")).toBe(counts);
   expectNothingLeft();
 }

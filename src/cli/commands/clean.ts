@@ -48,7 +48,7 @@ export async function cleanCommand(folders: readonly string[], { workDir, remove
       ...folders.map(quoted),
       ...(workDir === undefined ? [] : ["--work-dir", quoted(workDir)]),
     ];
-    print(`${all}. Runs with an output go on with  --resume ; to be rid of all this:  ${command.join(" ")} --remove`);
+    print(`${all}. Runs with an output go on with  --resume ; to remove all of this:  ${command.join(" ")} --remove`);
     return;
   }
   const kept = found.filter((each) => isGone.get(each) !== true);

@@ -23,6 +23,22 @@ it("writes a job, its test and what a project needs, and says how to run them", 
   expect(manifest.dependencies.millrace).toMatch(/^file:\/|^\^\d/);
 });
 
+it.each([
+  ["half.ndjson", '{"a":1}\n{"a":2\n{"a":3}\n', { format: "ndjson" }, " --skip-bad 100"],
+  ["none.ndjson", "x\n".repeat(11), { format: "ndjson" }, " --skip-bad 1000"],
+  ["whole.ndjson", '{"a":1}\n{"a":3}\n', { format: "ndjson" }, ""],
+  ["guessed.ndjson", '{"a":1}\n{"a":3}\n', {}, ""],
+] as const)(
+  "prints a command for %s that runs, with --skip-bad where the format it was told refuses records",
+  async (file, content, wanted, skips) => {
+    const path = join(folder, file);
+    writeFileSync(path, content);
+    const lines = await initCommand("h3", { ...wanted, from: [path] }, folder);
+    expect(lines).toContain(`  millrace run h3.ts ${path} -o result${skips}`);
+    expect(lines.some((line) => line.endsWith("the job needs --skip-bad"))).toBe(skips !== "");
+  },
+);
+
 it.each(["page-views.ts", "page-views.test.ts"])("writes nothing where %s is there already", async (name) => {
   writeFileSync(join(folder, name), "mine");
   await expect(initCommand("page-views", {}, folder)).rejects.toThrow(/exists already/);

@@ -67,7 +67,7 @@ async function initFrom(
   const more = sources.length - beginnings.length;
   const parts = looked.filter(({ isWhole }) => !isWhole).length;
   return [
-    ...written({ name, folder, ...texts, inputs: paths }),
+    ...written({ name, folder, ...texts, inputs: paths, skipBad: skipBadFor(guessed.badRecords ?? 0) }),
     "",
     printable(describeGuess(guessed.guess)),
     ...guessed.notes.map((note) => `- ${printable(note)}`),
@@ -96,9 +96,16 @@ interface NewJob {
   readonly test: string;
   /** What the printed command reads. */
   readonly inputs: readonly string[];
+  /** How many bad records the printed command puts aside. */
+  readonly skipBad?: number;
 }
 
-function written({ name, folder, job, test, inputs }: NewJob): readonly string[] {
+/** At least ten times as many as were found, and 100, as there may be more further on. */
+function skipBadFor(found: number): number {
+  return found === 0 ? 0 : 10 ** Math.max(2, Math.ceil(Math.log10(found * 10)));
+}
+
+function written({ name, folder, job, test, inputs, skipBad = 0 }: NewJob): readonly string[] {
   const beside = missingProjectFiles(name, folder);
   const files = [{ name: `${name}.ts`, text: job }, { name: `${name}.test.ts`, text: test }, ...beside];
   writeNew(folder, files);
@@ -110,6 +117,6 @@ function written({ name, folder, job, test, inputs }: NewJob): readonly string[]
       ? ["  npm install                types for your editor, and npx millrace"]
       : []),
     `  millrace test ${name}.test.ts`,
-    `  millrace run ${name}.ts ${inputs.map(quoted).join(" ")} -o result`,
+    `  millrace run ${name}.ts ${inputs.map(quoted).join(" ")} -o result${skipBad === 0 ? "" : ` --skip-bad ${skipBad}`}`,
   ];
 }

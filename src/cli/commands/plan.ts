@@ -20,7 +20,7 @@ import { pc } from "../screen/colour.ts";
 import { exitCodeOf, printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/line-printer.ts";
 import type { Setting } from "../settings/apply.ts";
-import { namedInputs, submitFlags } from "./submit.ts";
+import { isUnfit, namedInputs, submitFlags } from "./submit.ts";
 
 /** Files that are named; the others are only counted. */
 const filesShown = 10;
@@ -30,7 +30,7 @@ export async function planCommand(
   inputs: readonly string[],
   given: RunFlags,
   firstSlot: ChildProcess | undefined,
-  settings: readonly Setting[],
+  allSettings: readonly Setting[],
 ): Promise<void> {
   const flags = withStandardOutput(given);
   if (inputs.includes("-"))
@@ -41,6 +41,8 @@ export async function planCommand(
   try {
     const budget = planBudget({ slots: flags.slots, memoryBytes: flags.memory });
     const environment = Object.fromEntries(flags.env);
+    const unfit = isUnfit(here.description, flags);
+    const settings = allSettings.filter(({ name }) => !(unfit && name === "reducers"));
     const named = namedInputs(here.description, inputs, flags.input);
     const { plan } = await planHere({
       here,
@@ -97,7 +99,7 @@ function* planLines({ here, plan, budget, flags, settings, problem }: Planned): 
   yield `  map      ${formatCount(splits)} ${splits === 1 ? "task" : "tasks"}${splits > 1 ? ` of about ${formatBytes(Math.round(bytes / splits))}` : ""}`;
   yield plan.partitions === 0
     ? "  reduce   none: map writes the output"
-    : `  reduce   ${formatCount(plan.partitions)} ${plan.partitions === 1 ? "partition" : "partitions"}, by ${description.partition}${plan.boundaries.length > 0 ? ` (${plan.boundaries.length} boundaries sampled)` : ""}${description.combine === undefined ? "" : `, combined by ${description.combine}`}`;
+    : `  reduce   ${formatCount(plan.partitions)} ${plan.partitions === 1 ? "partition" : "partitions"}, by ${description.partition}${plan.boundaries.length > 0 ? ` (${plan.boundaries.length} boundaries sampled)` : ""}${description.combine === undefined ? "" : `, combined by ${description.combine === "function" ? "a function" : description.combine}`}`;
   yield `  memory   ${formatBytes(budget.memoryBytes)} for ${budget.slots} ${budget.slots === 1 ? "slot" : "slots"}: ${formatBytes(budget.arenaBytes)} each to sort in, ${formatBytes(budget.tierBytes)} for intermediate files before they go to disk`;
   if (flags.output === undefined) {
     yield "  output   standard output (-o DIR publishes it)";

@@ -201,7 +201,7 @@ function misplaced(
   const what = `no record begins at byte ${offset} of ${path}`;
   if (before === undefined && next === undefined) return new MillraceError("wrong-usage", `${what}, nor anywhere else`);
   const parts = [
-    before === undefined ? undefined : `the one that it is in, or behind, begins at ${before}`,
+    before === undefined ? undefined : `the one before it begins at ${before}`,
     next === undefined ? undefined : `the ${before === undefined ? "first" : "next"} one at ${next}`,
   ].filter((part) => part !== undefined);
   const words = ["millrace", "replay", quoted(job), quoted(`${path}:${before ?? next}`)];

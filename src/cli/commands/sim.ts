@@ -25,7 +25,7 @@ import { linePrinter } from "../screen/line-printer.ts";
 import { SimReport } from "../sim/report.ts";
 import { verdictOn } from "../sim/verdict.ts";
 import { silenceConsole, withUserCode } from "../user-code.ts";
-import { namedInputs, spoolInputs, submitFlags } from "./submit.ts";
+import { fittingFlags, namedInputs, spoolInputs, submitFlags } from "./submit.ts";
 
 const seedsDefault = 20;
 /** The same in every run, as a seed must not depend on the day. */
@@ -36,7 +36,7 @@ const taskTimeoutMs = 40_000;
 export async function simCommand(
   module: string,
   inputs: readonly string[],
-  flags: SimFlags,
+  given: SimFlags,
   firstSlot: ChildProcess | undefined,
 ): Promise<void> {
   const interrupts = listenForInterrupts();
@@ -46,11 +46,12 @@ export async function simCommand(
   try {
     here = await loadHere({
       job: module,
-      environment: flags.env,
-      json: flags.json,
+      environment: given.env,
+      json: given.json,
       signal: interrupts.signal,
       firstSlot,
     });
+    const flags = fittingFlags(here.description, given);
     const prepared = await prepare({ here, module, inputs, flags, folder, signal: interrupts.signal });
     code = new UserCode({ startedAt: Date.parse(startedAt), directory: join(folder, "attempt") });
     await simulate({ ...prepared, here, module, inputs, flags, code, signal: interrupts.signal });

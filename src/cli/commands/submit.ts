@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import type { JobEngine, SubmitOptions } from "../../engine/engine.ts";
-import { type RunFlags, submitValues, valuesOfFlags } from "../../engine/run/option-values.ts";
+import { type FromFile, type RunFlags, submitValues, valuesOfFlags } from "../../engine/run/option-values.ts";
 import { isReadOnce, isStandardInput, openFifo, spoolName, spoolStream, standardInputNow } from "../../input/spool.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
 import { paramsFromText } from "../../job/params/give.ts";
@@ -29,7 +29,27 @@ export function submitFlags(
   description: JobDescription,
   flags: Omit<RunFlags, "json" | "quiet" | "noProgress" | "resume" | "resumeOrBegin" | "overwrite">,
 ): Omit<SubmitOptions, "inputs"> {
-  return { params: paramsFromText(description.params, flags.param), ...submitValues(valuesOfFlags(flags)) };
+  const fitting = fittingFlags(description, flags);
+  return { params: paramsFromText(description.params, flags.param), ...submitValues(valuesOfFlags(fitting)) };
+}
+
+/**
+ * Without what a file of settings has for other jobs: partitions for one that is map-only, or none for one that is not.
+ * What was typed stays, and is refused.
+ */
+export function fittingFlags<F extends FromFile & Pick<RunFlags, "reducers">>(
+  description: Pick<JobDescription, "reducers">,
+  flags: F,
+): F {
+  return isUnfit(description, flags) ? { ...flags, reducers: undefined } : flags;
+}
+
+export function isUnfit(
+  description: Pick<JobDescription, "reducers">,
+  { reducers, fromFile }: FromFile & Pick<RunFlags, "reducers">,
+): boolean {
+  const isMapOnly = description.reducers === 0;
+  return fromFile?.has("reducers") === true && reducers !== undefined && isMapOnly !== (reducers === 0);
 }
 
 /** Inputs by name: plain arguments are files of a job's only input, `--input` gives the files of named ones. */
@@ -80,7 +100,7 @@ export async function spoolInputs(
     const other = asStandardInput.find((path) => path !== "-");
     throw new MillraceError(
       "wrong-usage",
-      `standard input (-${other === undefined ? "" : `, ${other}`}) can be read once`,
+      `standard input (-${other === undefined ? "" : `, ${other}`}) can be read only once`,
     );
   }
   if (given.length === 0) return {};

@@ -13,7 +13,7 @@ export function parsePosition(text: string): Position {
   if (match === null || !Number.isSafeInteger(offset)) {
     throw new MillraceError(
       "wrong-usage",
-      `${JSON.stringify(text)} is no position: give FILE:OFFSET as an error message names it, for example data.ndjson:0 for the first record`,
+      `${JSON.stringify(text)} is not a position: give FILE:OFFSET as an error message names it, for example data.ndjson:0 for the first record`,
     );
   }
   const path = match[1]!;

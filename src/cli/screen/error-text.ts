@@ -3,6 +3,7 @@ import { sep } from "node:path";
 import { types } from "node:util";
 import { systemCode } from "../../base/error.ts";
 import { exitCodeOfCode, exitCodes } from "../../base/error-codes.ts";
+import { unprintable } from "../../base/printable.ts";
 import { describeThrown, isOurs } from "../../job/thrown.ts";
 import type { FailureText } from "../../protocol/messages.ts";
 import type { JobView } from "../../protocol/view.ts";
@@ -19,12 +20,6 @@ export function printable(text: string): string {
     return digits.length > 2 ? `\\u${digits.padStart(4, "0")}` : `\\x${digits.padStart(2, "0")}`;
   });
 }
-
-/**
- * Matches control characters, characters that change the direction of text, and Unicode's line and paragraph
- * separators.
- */
-export const unprintable = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 
 /**
  * Makes places in the job's sources relative where they are below the working directory, so that they can be typed as

@@ -1,6 +1,6 @@
 // Where the events of `--json` go. A script reads standard output, so they go there, unless the result does: then
 // events between its lines would spoil it, and they go to standard error.
-import { unprintable } from "./error-text.ts";
+import { unprintable } from "../../base/printable.ts";
 
 let stream: "stdout" | "stderr" = "stderr";
 

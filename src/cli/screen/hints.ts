@@ -3,13 +3,13 @@ import { dirname } from "node:path";
 import { meaningOf } from "../../base/error-codes.ts";
 import { reduceOfKey } from "../../base/ids.ts";
 import { isUrl } from "../../base/paths.ts";
+import { unprintable } from "../../base/printable.ts";
 import type { JobHandle } from "../../engine/engine.ts";
 import { flagOf, type OfCommand, runOption, runOptionNames } from "../../engine/run/option-table.ts";
 import { attributeOf, type RunFlags } from "../../engine/run/option-values.ts";
 import type { JobView } from "../../protocol/view.ts";
 import { noCluster } from "../arguments.ts";
 import { callersEnvironment } from "../callers-environment.ts";
-import { unprintable } from "./error-text.ts";
 
 export interface HintsOptions {
   readonly view: JobView;
@@ -52,7 +52,7 @@ function commandHints(options: HintsOptions): string[] {
   if (needsMending(code)) hints.push(startOver(command));
   if (!handle.isKept) return hints;
   if (meaningOf(code).startsOver !== true) hints.push(`${goOn(code)}:  ${command} --resume`);
-  hints.push(`what it has done is kept until a run with this output succeeds; to be rid of it:  ${cleanLine(flags)}`);
+  hints.push(`what it has done is kept until a run with this output succeeds; to remove it:  ${cleanLine(flags)}`);
   return hints;
 }
 

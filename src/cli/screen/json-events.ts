@@ -71,6 +71,7 @@ export function jsonEvents(sink: EventSink, startedMs: number) {
         elapsedMs: Math.round(elapsedMs),
         counters: view.counters,
         stats: roundedStats(view.stats),
+        largestGroup: view.largestGroup,
         deadLetters: view.deadLetters,
         ...(note !== undefined && { note }),
         ...(view.deadLettersIn !== undefined && { deadLettersIn: view.deadLettersIn }),

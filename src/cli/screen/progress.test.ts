@@ -158,6 +158,22 @@ const states: readonly (readonly [string, RunProgress])[] = [
     },
   ],
   [
+    "reducing a hot key",
+    {
+      ...plain,
+      state: "reducing",
+      percent: 100,
+      bytes: mapping.inputBytes,
+      counters: {},
+      tasks: {
+        ...mapping.tasks,
+        map: { done: 192, running: 0, total: 192 },
+        reduce: { done: 63, running: 1, total: 64 },
+      },
+      slow: [{ phase: "reduce", index: 12, ms: 42_000, on: "key", key: '"https://example.com/a/long/path/of/a/p…' }],
+    },
+  ],
+  [
     "with words of a user's",
     {
       ...mapping,
@@ -166,6 +182,7 @@ const states: readonly (readonly [string, RunProgress])[] = [
         "\u8a9e\u5f59\u306e\u6570\u3068\u884c\u306e\u6570\u3068\u6587\u5b57": 2,
         "e\u0301": 3,
       },
+      slow: [{ phase: "reduce", index: 1, ms: 10_000, on: "key", key: "\u001b[2J\u202e\u8a9e\u5f59" }],
     },
   ],
 ];

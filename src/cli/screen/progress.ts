@@ -91,6 +91,8 @@ export class NoProgress {
 
 /** More lines than these could be more than the terminal has, and then they can't be rewritten in place. */
 const slowMax = 3;
+/** Fewer columns of a key say nothing. */
+const keyMin = 6;
 const barMin = 8;
 const barMax = 40;
 /** What stands before the content of a line: two blanks, a word, blanks. */
@@ -128,7 +130,8 @@ export function progressLines(progress: RunProgress, columns: number): string[] 
   if (progress.spilledBytes > 0) lines.push(labelled("spill", pc.dim(`${formatBytes(progress.spilledBytes)} to disk`)));
   if (progress.deadLetters > 0)
     lines.push(labelled("aside", pc.yellow(formatCounted(progress.deadLetters, "bad record"))));
-  for (const task of progress.slow.slice(0, slowMax)) lines.push(pc.yellow(fitted(slowParts(task), " ", columns - 1)));
+  for (const task of progress.slow.slice(0, slowMax))
+    lines.push(pc.yellow(fitted(slowParts(task, columns - 1), " ", columns - 1)));
   if (progress.slow.length > slowMax)
     lines.push(pc.yellow(`  and ${formatCounted(progress.slow.length - slowMax, "task")} more`));
   return lines.map((line) => clip(line, columns));
@@ -147,7 +150,7 @@ function progressLine(progress: RunProgress): string {
     ...(progress.waiting === undefined ? [] : [waitingWords[progress.waiting]]),
     formatDuration(progress.elapsedMs),
     ...(left === undefined ? [] : [left]),
-    ...progress.slow.map((task) => slowParts(task).join(" ").trim()),
+    ...progress.slow.map((task) => slowParts(task, Number.POSITIVE_INFINITY).join(" ").trim()),
   ].join(" · ");
 }
 
@@ -199,10 +202,19 @@ function countersLine({ counters }: RunProgress, room: number): string | undefin
   return line;
 }
 
-function slowParts({ phase, index, ms, on, at }: RunProgress["slow"][number]): string[] {
-  const what = `on one ${phase === "reduce" ? "key" : "record"}`;
+/** `room` has an end on a screen: a key is cut to what is left of it. */
+function slowParts({ phase, index, ms, on, at, key }: RunProgress["slow"][number], room: number): string[] {
+  const head = [`  ${phase} ${index}:`, formatDuration(ms)];
+  if (on === "key") {
+    const keyRoom = room - widthOf(`${head.join(" ")} on the key `);
+    const which =
+      key === undefined || keyRoom < keyMin
+        ? "on one key"
+        : `on the key ${oneLine(key, Math.min(keyRoom, limits.keyExcerptBytes))}`;
+    return [...head, which, "(it has many values)"];
+  }
   const where = at === undefined ? [] : [`(file ${at.file}, offset ${at.offset})`];
-  return [`  ${phase} ${index}:`, formatDuration(ms), what, ...(on === "key" ? ["(it has many values)"] : where)];
+  return [...head, `on one ${phase === "reduce" ? "key" : "record"}`, ...where];
 }
 
 /** Why nothing of a job runs. This can only happen on a cluster. */

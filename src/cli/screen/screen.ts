@@ -1,12 +1,12 @@
 // Shows a job's progress: live lines on a terminal, a line now and then elsewhere, JSON events, or nothing.
 import { systemClock } from "../../base/system/clock.ts";
 import type { JobHandle } from "../../engine/engine.ts";
+import { PhaseTimes } from "../../engine/phase-times.ts";
 import type { JobView } from "../../protocol/view.ts";
 import { colourFor, isLive, pc } from "./colour.ts";
 import { printable } from "./error-text.ts";
 import { eventSink } from "./event-stream.ts";
 import { jsonEvents } from "./json-events.ts";
-import { PhaseTimes } from "./phase-times.ts";
 import { LineProgress, NoProgress, type ProgressSink, TerminalProgress } from "./progress.ts";
 
 /** The shortest time between two redraws of a terminal: drawing must not be seen in the time that a run takes. */

@@ -1,9 +1,11 @@
 // The summary of a job that has ended: what was read, made and written, where the time went, and what comes next.
 
+import { limits } from "../../base/limits.ts";
 import { formatBytes, formatCount, formatCounted, formatDuration } from "../../base/units.ts";
 import type { JobView } from "../../protocol/view.ts";
 import { pc } from "./colour.ts";
 import { failureLines, printable } from "./error-text.ts";
+import { oneLine } from "./width.ts";
 
 export interface SummaryOptions {
   /** How long the command or the job took, in milliseconds; undefined where it is not known. */
@@ -26,10 +28,8 @@ export function successLines(view: JobView, options: SummaryOptions): string[] {
     `  read     ${formatCounted(map.recordsIn, "record")}, ${formatBytes(map.bytesIn)}${rate}`,
   ];
   if (view.tasks.reduce.total > 0) {
-    // Where reduce read as many pairs as map emitted nothing was combined, and the size is that of the group itself.
-    const combined = reduce.pairs < map.pairs ? " after combining" : "";
     lines.push(
-      `  grouped  ${formatCounted(map.pairs, "pair")} into ${formatCounted(reduce.groups, "group")}; the largest has ${formatCount(reduce.groupMax)}${combined}`,
+      `  grouped  ${formatCounted(map.pairs, "pair")} into ${formatCounted(reduce.groups, "group")}; ${largestText(view)}`,
     );
   }
   lines.push(`  wrote    ${formatCounted(wrote.recordsOut, "record")}, ${formatBytes(wrote.bytesOut)}`);
@@ -57,6 +57,25 @@ export function successLines(view: JobView, options: SummaryOptions): string[] {
   if (left !== undefined) lines.push(pc.yellow(`  left     ${left}`));
   if (options.output !== undefined) lines.push(`  output   ${printable(options.output)}`);
   return lines;
+}
+
+/** How large the largest group is, and its key where that is known. */
+function largestText({ stats: { map, reduce }, largestGroup }: JobView): string {
+  const most = formatCount(reduce.groupMax);
+  // Where reduce read as many pairs as map emitted nothing was combined, and the size is that of the group itself.
+  const isCombined = reduce.pairs < map.pairs;
+  if (largestGroup === undefined) return `the largest has ${most}${isCombined ? " after combining" : ""}`;
+  const { pairs, isEstimate } = largestGroup;
+  const key = `the key ${oneLine(largestGroup.key, limits.keyExcerptBytes)}`;
+  if (!isCombined) return `the largest has ${most}, ${key}`;
+  const size = isEstimate ? `about ${formatCount(roughly(pairs))}` : formatCount(pairs);
+  return `the largest has ${size} before combining, ${key}, and no more than ${most} after it`;
+}
+
+/** Two digits of an estimate say all that it knows. */
+function roughly(count: number): number {
+  const step = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, count))) - 1);
+  return Math.round(count / step) * step;
 }
 
 /**

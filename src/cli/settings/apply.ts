@@ -85,21 +85,36 @@ function workingDirectory(): string {
 }
 
 /**
- * Once the command is parsed: takes back what a file has for the other kind of run, and what stands for no cluster.
- * Unlike an option, a setting is for all runs, and not wrong where it can't be used.
+ * Once the command is parsed: takes back what a file has for the other kind of run, or for a run with an output where
+ * there is none, and what stands for no cluster. Unlike an option, a setting is for all runs, and not wrong where it
+ * can't be used. What depends on the job is taken back once that is loaded (`fittingFlags`), by the names left here.
  */
 export function settle(command: Command): void {
+  const fromFile = new Set<OfCommand>();
   for (const option of command.options) {
     const name = nameOf(option);
-    if (name === undefined) continue;
-    const isOfOtherKind = command.getOptionValueSource(option.attributeName()) === "config" && !fits(command, name);
-    if (isOfOtherKind) command.setOptionValueWithSource(option.attributeName(), option.defaultValue, "default");
+    if (name === undefined || command.getOptionValueSource(option.attributeName()) !== "config") continue;
+    if (fits(command, name) && hasPlace(command, name)) fromFile.add(name);
+    else command.setOptionValueWithSource(option.attributeName(), option.defaultValue, "default");
   }
+  if (fromFile.size > 0) command.setOptionValueWithSource("fromFile", fromFile, "config");
   if (masterOf(command) === noCluster) command.setOptionValueWithSource("master", undefined, "cli");
 }
 
 function fits(command: Command, name: OfCommand): boolean {
   return isFor(name, masterOf(command));
+}
+
+/** A command that publishes nothing, such as `test`, needs no place. */
+function hasPlace(command: Command, name: OfCommand): boolean {
+  const { inFileBeside } = runOption(name);
+  const places = command.options.filter((option) => inFileBeside?.some((each) => each === nameOf(option)));
+  return places.length === 0 || places.some((option) => isFolder(command.getOptionValue(option.attributeName())));
+}
+
+/** "-" is standard output. */
+function isFolder(value: unknown): boolean {
+  return value !== undefined && value !== "-";
 }
 
 function isFor(name: OfCommand, master: unknown): boolean {

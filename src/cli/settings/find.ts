@@ -79,7 +79,7 @@ function hasKey(path: string, text: string): boolean {
   } catch (error) {
     // What is broken may be the settings.
     if (!/"millrace"\s*:\s*\{/.test(text)) return false;
-    throw new MillraceError("wrong-usage", `${shownFile({ path })} is no JSON: ${(error as Error).message}`);
+    throw new MillraceError("wrong-usage", `${shownFile({ path })} is not JSON: ${(error as Error).message}`);
   }
 }
 

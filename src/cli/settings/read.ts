@@ -19,7 +19,7 @@ export function readSettings(file: SettingsFile): readonly Setting[] {
   const where = file.isPackage ? `the key millrace of ${shown}` : shown;
   const given = contentOf(file, shown);
   if (typeof given !== "object" || given === null || Array.isArray(given))
-    throw new MillraceError("wrong-usage", `${where} is an object of settings by name, not ${excerptOf(given)}`);
+    throw new MillraceError("wrong-usage", `${where} must be an object of settings by name, not ${excerptOf(given)}`);
   const all = Object.entries(given as Readonly<Record<string, unknown>>).map(([key, value]): Setting => {
     const name = namesInFile.find((each) => each === key);
     if (name === undefined) throw new MillraceError("wrong-usage", `${where}: ${noSetting(key)}`);
@@ -45,7 +45,7 @@ function contentOf({ text, isPackage }: SettingsFile, shown: string): unknown {
   try {
     content = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
-    throw new MillraceError("wrong-usage", `${shown} is no JSON: ${(error as Error).message}`);
+    throw new MillraceError("wrong-usage", `${shown} is not JSON: ${(error as Error).message}`);
   }
   return isPackage ? (content as { readonly millrace: unknown }).millrace : content;
 }
@@ -55,7 +55,7 @@ function noSetting(key: string): string {
   if (other !== undefined) {
     return `${key} is not for all runs: give ${flagOf(other)} on the command line`;
   }
-  return `there is no setting ${JSON.stringify(key)}${didYouMean(key, namesInFile)}; there are ${namesInFile.join(", ")}`;
+  return `there is no setting ${JSON.stringify(key)}${didYouMean(key, namesInFile)}; the settings are ${namesInFile.join(", ")}`;
 }
 
 /** As a parsed command line has it. */

@@ -6,6 +6,8 @@ import type { Command } from "commander";
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { limits } from "../../base/limits.ts";
 import { flagOf, type Kind, runOption, runOptionNames } from "../../engine/run/option-table.ts";
+import type { RunFlags } from "../../engine/run/option-values.ts";
+import { fittingFlags } from "../commands/submit.ts";
 import { program } from "../main.ts";
 import { applySettings, settingsOf, settingsOfRun, settle } from "./apply.ts";
 import { findSettings } from "./find.ts";
@@ -55,9 +57,10 @@ test("an option counts before the environment, that before the file, and that be
     expect(await masterOf([name, "--no-config"])).toBeUndefined();
     expect(await masterOf([name, "--no-config"], fromEnv)).toBe("http://env:2");
   }
-  expect((await parsed(["run"])).opts()["skipBad"]).toBe(7);
-  expect((await parsed(["run", "--skip-bad", "3"])).opts()["skipBad"]).toBe(3);
-  expect((await parsed(["run", "--no-config"])).opts()["skipBad"]).toBe(0);
+  const output = ["-o", "out"];
+  expect((await parsed(["run", ...output])).opts()["skipBad"]).toBe(7);
+  expect((await parsed(["run", ...output, "--skip-bad", "3"])).opts()["skipBad"]).toBe(3);
+  expect((await parsed(["run", ...output, "--no-config"])).opts()["skipBad"]).toBe(0);
 });
 
 test("none is no cluster, for run alone", async () => {
@@ -86,6 +89,42 @@ test("what a file has for the other kind of run is left out, and not refused", a
   // The variable, which is read where the token is needed, comes before the file.
   const byVariable = await parsed(["run", "-m", "http://m:1"], { MILLRACE_TOKEN_FILE: "/t" });
   expect(byVariable.opts()["tokenFile"]).toBeUndefined();
+});
+
+test("bad records that a file allows are left out where a run has no folder for them, and what is typed stays", async () => {
+  write("millrace.json", { skipBad: 5 });
+  const skipBadOf = async (...words: string[]) => {
+    const command = await parsed(words);
+    return [command.opts()["skipBad"] as unknown, settingsOf(command).map(({ name }) => name)];
+  };
+  for (const name of ["run", "plan"]) {
+    for (const none of [[], ["-o", "-"]]) {
+      expect(await skipBadOf(name, ...none)).toEqual([0, []]);
+      expect(await skipBadOf(name, ...none, "--skip-bad", "3")).toEqual([3, []]);
+      expect(await skipBadOf(name, ...none, "--dead-letters", "bad")).toEqual([5, ["skipBad"]]);
+    }
+    expect(await skipBadOf(name, "-o", "out")).toEqual([5, ["skipBad"]]);
+  }
+  // These publish nothing.
+  for (const name of ["test", "sim"]) expect((await skipBadOf(name))[0]).toBe(5);
+});
+
+test("partitions that a file asks for are left out where the job has no use for them, and what is typed stays", async () => {
+  write("millrace.json", { reducers: 3 });
+  const reducersOf = async (reducers: number, ...words: string[]) => {
+    const given = (await parsed(words)).opts<RunFlags>();
+    return fittingFlags({ reducers }, given).reducers;
+  };
+  for (const name of ["run", "plan", "test", "sim"]) {
+    expect(await reducersOf(0, name)).toBeUndefined();
+    expect(await reducersOf(1, name)).toBe(3);
+    expect(await reducersOf(0, name, "--reducers", "3")).toBe(3);
+    expect(await reducersOf(0, name, "--no-config")).toBeUndefined();
+  }
+  write("millrace.json", { reducers: 0 });
+  expect(await reducersOf(1, "run")).toBeUndefined();
+  expect(await reducersOf(0, "run")).toBe(0);
+  expect(await reducersOf(1, "run", "--reducers", "0")).toBe(0);
 });
 
 test("the nearest file counts, and its paths are relative to it", async () => {
@@ -176,7 +215,7 @@ describe("a file of settings", () => {
     [
       "a name that is nearly right",
       `{"slot":2}`,
-      /there is no setting "slot" \(did you mean "slots"\?\); there are .*slots/,
+      /there is no setting "slot" \(did you mean "slots"\?\); the settings are .*slots/,
     ],
     ["the name of a flag", `{"split-size":"1MB"}`, /did you mean "splitSize"/],
     ["an option of run() alone", `{"signal":1}`, /no setting "signal"/],
@@ -185,13 +224,13 @@ describe("a file of settings", () => {
     ["a size without a unit's text", `{"memory":1000}`, /memory is text, like "2GB"/],
     ["a time of no unit", `{"taskTimeout":"10"}`, /taskTimeout/],
     ["a word for true", `{"noProgress":"yes"}`, /noProgress is true or false/],
-    ["an address of something else", `{"master":"ftp://x"}`, /no address/],
+    ["an address of something else", `{"master":"ftp://x"}`, /not an address/],
     ["an address with a password", `{"master":"http://a:b@c"}`, /no password/],
     ["an empty path", `{"workDir":" "}`, /workDir/],
     ["a null", `{"slots":null}`, /slots is null: leave it out/],
-    ["no object", `[1]`, /is an object of settings by name, not \[ 1 \]/],
-    ["no JSON", `{"slots":2,}`, /is no JSON: /],
-    ["nothing", ``, /is no JSON: /],
+    ["no object", `[1]`, /must be an object of settings by name, not \[ 1 \]/],
+    ["no JSON", `{"slots":2,}`, /is not JSON: /],
+    ["nothing", ``, /is not JSON: /],
   ])("is refused by its name for %s", async (_, text, message) => {
     write("millrace.json", text);
     const given = parsed(["run"]);
@@ -250,12 +289,12 @@ describe("a file of settings", () => {
       expect(findSettings(join(folder, "x")), text).toBeUndefined();
     }
     write("package.json", `{"millrace": {"slots": 1,}}`);
-    expect(() => findSettings(folder)).toThrow(/package\.json is no JSON/);
+    expect(() => findSettings(folder)).toThrow(/package\.json is not JSON/);
   });
 });
 
 test("a wrong address in the environment is refused by the variable's name, where one is needed", async () => {
-  await expect(parsed(["run"], { MILLRACE_MASTER: "m1" })).rejects.toThrow(/MILLRACE_MASTER.*"m1" is no address/);
+  await expect(parsed(["run"], { MILLRACE_MASTER: "m1" })).rejects.toThrow(/MILLRACE_MASTER.*"m1" is not an address/);
   await parsed(["test"], { MILLRACE_MASTER: "m1" });
   await parsed(["init"], { MILLRACE_MASTER: "m1" });
 });

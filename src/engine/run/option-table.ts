@@ -78,6 +78,8 @@ export type RunOption = Kind & {
    * what names a program or changes what the job's code sees, as such a file is found, and not chosen.
    */
   readonly inFile?: true;
+  /** A file's value counts only beside one of these: without them a run has no place for it. */
+  readonly inFileBeside?: readonly ("output" | "deadLetters")[];
   /** The environment variable that gives it to a command where no option does. */
   readonly variable?: string;
   /** What the engine calls it in `SubmitOptions`, where it goes there as it is. */
@@ -229,6 +231,7 @@ export const runOptions = {
     default: 0,
     submit: "skipBad",
     inFile: true,
+    inFileBeside: ["output", "deadLetters"],
     flag: {
       group: "failure",
       value: "<n>",

@@ -57,11 +57,16 @@ export type RunFlags = {
   readonly [N in Always as AttributeOf<N>]: Parsed[Table[N]["kind"]];
 } & {
   readonly [N in Exclude<OfCommand, Always> as AttributeOf<N>]?: Parsed[Table[N]["kind"]];
-};
+} & FromFile;
+
+export interface FromFile {
+  /** Those whose values come from a file of settings, which is for all jobs: one that does not fit this one is none. */
+  readonly fromFile?: ReadonlySet<OfCommand>;
+}
 
 /** What a command line says, as `run()` would be told; inputs and parameters depend on the job and go by themselves. */
 export function valuesOfFlags(flags: Partial<RunFlags> & Pick<RunFlags, "file" | "env">): RunValues {
-  const { file, env, param: _, input: __, ...same } = flags;
+  const { file, env, param: _, input: __, fromFile: ___, ...same } = flags;
   return { ...same, files: Object.fromEntries(file), env: Object.fromEntries(env) };
 }
 

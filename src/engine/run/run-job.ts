@@ -199,7 +199,10 @@ function keptRecords(engine: LocalEngine): () => AsyncIterator<unknown> {
   }
   return () => {
     if (isTaken)
-      throw new MillraceError("wrong-usage", "the records of a run can be read once: keep them, or give run an output");
+      throw new MillraceError(
+        "wrong-usage",
+        "the records of a run can be read only once: keep them, or give run an output",
+      );
     isTaken = true;
     return read();
   };

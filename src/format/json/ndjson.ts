@@ -1,6 +1,7 @@
 // One JSON value per line: `ndjson()`. docs/formats/ndjson.md describes it.
 import { asBuffer } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
+import { checkOptions, type OptionNames } from "../../base/value/known-options.ts";
 import { hasValidate } from "../../base/value/standard-schema.ts";
 import { strictJson } from "../../base/value/strict-json.ts";
 import type { Jsonable, JsonableWithBigints, JsonValue, JsonValueWithBigints } from "../../job/codec.ts";
@@ -77,25 +78,32 @@ export function ndjson<C extends Columns>(options: {
 }): Format<ColumnsOf<C>>;
 export function ndjson(
   first: StandardSchema | { readonly fields: Columns } | NdjsonOptions = { integers: "refuse" },
-  more: NdjsonOptions = {},
+  more?: NdjsonOptions,
 ): Format<unknown> {
   if (first === null || (typeof first === "object" && Object.keys(first).length === 0 && !("~standard" in first)))
     throw wrongOptions();
-  if (typeof first === "object" && !("~standard" in first) && "fields" in first) {
+  // A schema may be a function.
+  const isHolder = typeof first === "object" || typeof first === "function";
+  const schema = isHolder && "~standard" in first ? first : undefined;
+  if (schema === undefined) {
+    checkOptions("ndjson()", first, { ...recordOptions, fields: true } satisfies OptionNames<AnyOptions>);
+    if (more !== undefined) throw wrongOptions();
+  } else checkOptions("ndjson(schema)", more, recordOptions);
+  if (schema === undefined && "fields" in first) {
     if (typeof first.fields !== "object" || first.fields === null || "integers" in first) throw wrongOptions();
     const { read, write } = jsonFields(first.fields);
     return refuses(jsonLines(read, write), writesProperties("ndjson({ fields })", Object.keys(first.fields)));
   }
-  // A schema may be a function.
-  const isHolder = typeof first === "object" || typeof first === "function";
-  const schema = isHolder && "~standard" in first ? first : undefined;
-  const { integers = "refuse", ...others } = schema === undefined ? (first as NdjsonOptions) : more;
-  if (!isOneOf(integers) || Object.keys(others).length > 0) throw wrongOptions();
+  const { integers = "refuse" } = (schema === undefined ? (first as NdjsonOptions) : more) ?? {};
+  if (!isOneOf(integers)) throw wrongOptions();
   if (schema !== undefined && !hasValidate(schema)) throw wrongOptions();
   const check = schema === undefined ? undefined : checkedBy(schema);
   const write = integers === "bigint" ? writeBigints : writeJson;
   return refuses(jsonLines(wholeRecords(check, "shapes", integers), write), refusesJson(integers === "bigint"));
 }
+
+const recordOptions = { integers: true } satisfies OptionNames<NdjsonOptions>;
+type AnyOptions = NdjsonOptions & { readonly fields: Columns };
 
 function isOneOf(integers: unknown): integers is Integers {
   return integers === "refuse" || integers === "round" || integers === "bigint";

@@ -1,5 +1,6 @@
 // Lines as strings: `text()`. docs/formats/text.md describes it.
 import { MillraceError } from "../../base/error.ts";
+import { checkOptions, type OptionNames } from "../../base/value/known-options.ts";
 import { delimited, overlapsItself } from "../blocks/boundary.ts";
 import type { TextFormat } from "../blocks/content.ts";
 import { readBlocks } from "../blocks/reader.ts";
@@ -25,6 +26,7 @@ export function text(
     readonly invalid?: "fail" | "replace";
   } = {},
 ): Format<string> {
+  checkOptions("text()", options, known);
   const { delimiter = "\n", invalid = "fail" } = options;
   if (typeof delimiter !== "string" || delimiter === "" || !delimiter.isWellFormed()) {
     throw new MillraceError(
@@ -74,6 +76,7 @@ export function text(
 }
 
 const refusal = writesOnly("text()", "string");
+const known = { delimiter: true, invalid: true } satisfies OptionNames<NonNullable<Parameters<typeof text>[0]>>;
 
 function wouldChange(record: string, delimiter: string): MillraceError {
   const what =

@@ -12,7 +12,7 @@ import { dialectRule, findDialectStarts } from "./dialect-boundary.ts";
 import { fitting } from "./fitting.ts";
 import { findHeaderEnd, readTable, type TableReaderOptions } from "./reader.ts";
 import { lazyRowTable } from "./row-table.ts";
-import { defineTable, tableHeader } from "./table.ts";
+import { checkTableOptions, defineTable, tableHeader } from "./table.ts";
 
 /**
  * Comma-separated rows by RFC 4180. Rows are arrays of cells; with `columns` or `header` they are objects.
@@ -27,6 +27,7 @@ export function csv(): Format<readonly string[], Row> & CellWriter;
  */
 export function csv<T extends TableOptions>(options: T): TableFormat<T>;
 export function csv(options: TableOptions = {}): unknown {
+  checkTableOptions("csv()", options);
   const dialect = dialectOf(options);
   const { delimiter, multiline } = dialect;
   const table = defineTable("csv()", options);

@@ -3,6 +3,7 @@
 import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
+import { checkOptions, type OptionNames } from "../../base/value/known-options.ts";
 import { messageOf } from "../../base/value/message.ts";
 import type { ColumnCodec } from "../../job/codec.ts";
 import type { TableOptions } from "../../job/table.ts";
@@ -35,7 +36,22 @@ export interface RowReader {
   readonly columns?: { readonly width: number; readonly columns: readonly ScannedColumn[] };
 }
 
-/** Checks the options; `format` is "csv()" or "tsv()", for errors. */
+const known = {
+  header: true,
+  columns: true,
+  delimiter: true,
+  multiline: true,
+  quote: true,
+  escape: true,
+  lenient: true,
+} satisfies OptionNames<TableOptions>;
+
+/** Throws `wrong-job` for options that csv and tsv do not have; comes before any of them is read. */
+export function checkTableOptions(format: string, options: unknown): void {
+  checkOptions(format, options, known);
+}
+
+/** Checks the values of the options; `format` is "csv()" or "tsv()", for errors. */
 export function defineTable(format: string, options: TableOptions): Table {
   const columns = options.columns === undefined ? undefined : Object.entries(options.columns);
   const hasHeader = options.header ?? columns !== undefined;

@@ -10,7 +10,7 @@ import { refuses } from "../writable.ts";
 import { fitting } from "./fitting.ts";
 import { findHeaderEnd, readTable } from "./reader.ts";
 import { lazyRowTable } from "./row-table.ts";
-import { defineTable, tableHeader } from "./table.ts";
+import { checkTableOptions, defineTable, tableHeader } from "./table.ts";
 
 /**
  * Tab-separated rows, in which `\t \n \r \\` are escaped. Rows are arrays of cells; the type parameter types the rows
@@ -27,6 +27,7 @@ export function tsv<R extends Row = Row>(): Format<readonly string[], R> & CellW
  */
 export function tsv<T extends TableOptions>(options: T): TableFormat<T>;
 export function tsv(options: TableOptions = {}): unknown {
+  checkTableOptions("tsv()", options);
   const { delimiter = "\t" } = options;
   if (typeof delimiter !== "string" || !/^[^\n\r\\]$/.test(delimiter)) {
     throw new MillraceError("wrong-job", `tsv({ delimiter }) takes one character, not ${JSON.stringify(delimiter)}`);

@@ -1,17 +1,22 @@
 // The arguments of aggregates that keep values: a field's name, where there is one, and a codec. All throw `wrong-job`.
 import { excerptOf } from "../../base/excerpt.ts";
+import { checkOptions } from "../../base/value/known-options.ts";
 import { isObject, wrong } from "../check.ts";
 import type { Codec, KeyCodec } from "../codec.ts";
 import { codecName } from "../codecs/facts.ts";
 import { fieldName } from "./field.ts";
 
-/** `(field, codec)` or `(codec)`; what follows is `more`. */
+/** `(field, codec)` or `(codec)`; what follows is `more`: options, of which these are known. */
 export function fieldAndCodec(
   what: string,
   given: readonly unknown[],
+  known: Readonly<Record<string, true>>,
 ): { readonly field: string | undefined; readonly codec: unknown; readonly more: unknown } {
-  if (typeof given[0] !== "string") return { field: undefined, codec: given[0], more: given[1] };
-  return { field: fieldName(what, given[0]), codec: given[1], more: given[2] };
+  const isOfField = typeof given[0] === "string";
+  const field = isOfField ? fieldName(what, given[0]) : undefined;
+  const [codec, more] = isOfField ? given.slice(1) : given;
+  if (isObject(more)) checkOptions(what, more, known);
+  return { field, codec, more };
 }
 
 export function codecGiven(what: string, codec: unknown): Codec<unknown> {

@@ -1,4 +1,5 @@
 import { limits } from "../../base/limits.ts";
+import type { OptionNames } from "../../base/value/known-options.ts";
 import { isObject, wholeNumber, wrong } from "../check.ts";
 import type { Codec } from "../codec.ts";
 import { codecName } from "../codecs/facts.ts";
@@ -27,7 +28,7 @@ export function collect<const F extends string, T>(
 /** All values themselves in input order. */
 export function collect<T>(codec: Codec<T>, options?: MaxOption): Aggregate<T, readonly T[]>;
 export function collect<In, Out>(...given: readonly unknown[]): Aggregate<In, Out> {
-  const { field, codec: second, more } = fieldAndCodec("collect", given);
+  const { field, codec: second, more } = fieldAndCodec("collect", given, maxOption);
   const codec = codecGiven("collect", second);
   const name = nameOf("collect", field, codecName(codec));
   const max = maxOf(name, more, limits.collectMax);
@@ -54,6 +55,8 @@ export function collect<In, Out>(...given: readonly unknown[]): Aggregate<In, Ou
     },
   });
 }
+
+export const maxOption = { max: true } satisfies OptionNames<MaxOption>;
 
 /** The option `max` in the last argument. Throws `wrong-job`. */
 export function maxOf(name: string, options: unknown, usual: number): number {

@@ -6,7 +6,7 @@ import type { KeyCodec } from "../codec.ts";
 import { codecName } from "../codecs/facts.ts";
 import { type Aggregate, aggregateOf } from "./aggregate.ts";
 import { fieldAndCodec, keyCodecGiven } from "./codec-given.ts";
-import { type MaxOption, maxOf } from "./collect.ts";
+import { type MaxOption, maxOf, maxOption } from "./collect.ts";
 import { nameOf, partOf, readsField, tooMany } from "./field.ts";
 import { Registers } from "./hyper-log-log.ts";
 import { encodedBy, ListReader, writeItem } from "./list.ts";
@@ -31,7 +31,7 @@ export const countDistinct: Distinct & {
 } = Object.freeze(Object.assign(exact, { approx }));
 
 function exact<In>(...given: readonly unknown[]): Aggregate<In, number> {
-  const { field, codec: second, more } = fieldAndCodec("countDistinct", given);
+  const { field, codec: second, more } = fieldAndCodec("countDistinct", given, maxOption);
   const codec = keyCodecGiven("countDistinct", second);
   const name = nameOf("countDistinct", field, codecName(codec));
   const max = maxOf(name, more, limits.distinctMax);
@@ -66,7 +66,7 @@ function exact<In>(...given: readonly unknown[]): Aggregate<In, number> {
 }
 
 function approx<In>(...given: readonly unknown[]): Aggregate<In, number> {
-  const { field, codec: second } = fieldAndCodec("countDistinct.approx", given);
+  const { field, codec: second } = fieldAndCodec("countDistinct.approx", given, maxOption);
   const codec = keyCodecGiven("countDistinct.approx", second);
   const name = nameOf("countDistinct.approx", field, codecName(codec));
   return aggregateOf({

@@ -1,5 +1,6 @@
 // Aggregates of numbers: their states are columns (columns.ts), which those of one `stats` share.
 import { MillraceError } from "../../base/error.ts";
+import { checkOptions, type OptionNames } from "../../base/value/known-options.ts";
 import { oneOf, wrong } from "../check.ts";
 import { type Aggregate, aggregateOf, type NumberAggregate } from "./aggregate.ts";
 import type { Column, FoldedColumns } from "./columns.ts";
@@ -68,6 +69,7 @@ export function variance<const F extends string>(
   } = {},
 ): Aggregate<Has<F, number>, number | null> {
   const name = nameOf("variance", fieldName("variance", field));
+  checkOptions("variance", options, { of: true } satisfies OptionNames<NonNullable<Parameters<typeof variance>[1]>>);
   const less = oneOf(`${name} of`, options.of ?? "sample", ["sample", "population"]) === "sample" ? 1 : 0;
   const columns: readonly Column[] = [
     { kind: "count", field: undefined, by: name },

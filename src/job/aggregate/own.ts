@@ -1,5 +1,6 @@
 // `defineAggregate`: state, merge and result are the job's own.
 import { excerptOf } from "../../base/excerpt.ts";
+import { checkOptions, type OptionNames } from "../../base/value/known-options.ts";
 import { isObject, optional, userFunction, wrong } from "../check.ts";
 import type { Codec } from "../codec.ts";
 import { type Aggregate, aggregateOf } from "./aggregate.ts";
@@ -32,6 +33,7 @@ export interface AggregateOptions<In, State, Out> {
  */
 export function defineAggregate<In, State, Out = State>(options: AggregateOptions<In, State, Out>): Aggregate<In, Out> {
   if (!isObject(options)) throw wrong(`defineAggregate takes state, lift and merge, not ${excerptOf(options)}`);
+  checkOptions("defineAggregate", options, known);
   const codec = codecGiven("defineAggregate: state", options["state"]);
   const lift = userFunction("defineAggregate: lift", options["lift"], "sync");
   const merge = userFunction("defineAggregate: merge", options["merge"], "sync");
@@ -58,6 +60,10 @@ export function defineAggregate<In, State, Out = State>(options: AggregateOption
     },
   });
 }
+
+const known = { state: true, lift: true, merge: true, finish: true } satisfies OptionNames<
+  AggregateOptions<never, never, never>
+>;
 
 /** No one would wait for a promise. */
 function settled(what: string, result: unknown): unknown {

@@ -32,7 +32,7 @@ export const last: Pick1 = pick("last");
 
 function pick(which: "first" | "last"): Pick1 {
   return <In, Out>(...given: readonly unknown[]): Aggregate<In, Out> => {
-    const { field, codec } = fieldAndCodec(which, given);
+    const { field, codec } = fieldAndCodec(which, given, {});
     const name = nameOf(which, field, codecName(codecGiven(which, codec)));
     return aggregateOf(picking(name, field, codecGiven(which, codec), () => which === "last"));
   };
@@ -40,7 +40,7 @@ function pick(which: "first" | "last"): Pick1 {
 
 /** `min("at", date)`, `max(utf8)`: by the codec's order, the earlier one of equals. */
 export function extremeByCodec(which: "min" | "max", given: readonly unknown[]): Aggregate<never, unknown> {
-  const { field, codec } = fieldAndCodec(which, given);
+  const { field, codec } = fieldAndCodec(which, given, {});
   const key: KeyCodec<unknown> = keyCodecGiven(which, codec);
   const name = nameOf(which, field, codecName(key));
   const sign = which === "max" ? 1 : -1;

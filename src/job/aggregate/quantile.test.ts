@@ -43,6 +43,29 @@ describe("quantile", () => {
     );
   });
 
+  it("gives the least and the largest number themselves, and nothing outside of them", () => {
+    for (const part of [0, 0.5, 1]) expect(fold(quantile(part), [612])).toBe(612);
+    const wide = [-1000, 0.001, 1000];
+    expect(fold(quantile(0), wide)).toBe(-1000);
+    expect(fold(quantile(1), wide)).toBe(1000);
+    expect(fold(quantile(0.5), [1003, 1003, 1003])).toBe(1003);
+    expect(fold(quantile(0), [1003, 2015])).toBe(1003);
+    expect(fold(quantile(1), [1003, 2015])).toBe(2015);
+    expect(fold(quantile(0), [-0])).toBe(0);
+  });
+
+  it("property: the share 0 is the least number, 1 the largest, and all others are between them", () => {
+    fc.assert(
+      fc.property(parts, fc.array(numbers, { minLength: 1, maxLength: 60 }), (part, list) => {
+        const [least, largest] = [exactly(0, list), exactly(1000, list)];
+        expect(fold(quantile(0), list)).toBe(least);
+        expect(fold(quantile(1), list)).toBe(largest);
+        const found = fold(quantile(part / 1000), list);
+        expect(found >= least && found <= largest).toBe(true);
+      }),
+    );
+  });
+
   it("counts ranks in whole numbers, also where the share of them is rounded", () => {
     const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
     // 0.07 * 100 is 7.000000000000001

@@ -5,7 +5,7 @@ import type { KeyCodec } from "../codec.ts";
 import { codecName } from "../codecs/facts.ts";
 import { type Aggregate, aggregateOf } from "./aggregate.ts";
 import { fieldAndCodec, keyCodecGiven } from "./codec-given.ts";
-import { type MaxOption, maxOf } from "./collect.ts";
+import { type MaxOption, maxOf, maxOption } from "./collect.ts";
 import { partOf, readsField, tooMany } from "./field.ts";
 import { encodedBy, ListReader, writeItem } from "./list.ts";
 import type { Has } from "./numbers.ts";
@@ -35,7 +35,7 @@ export function topK<const F extends string, T>(
 export function topK<T>(n: number, codec: KeyCodec<T>, options?: MaxOption): Aggregate<T, readonly Frequent<T>[]>;
 export function topK<In, Out>(n: number, ...given: readonly unknown[]): Aggregate<In, Out> {
   const most = wholeNumber("topK", n, 1, limits.topMax);
-  const { field, codec: second, more } = fieldAndCodec("topK", given);
+  const { field, codec: second, more } = fieldAndCodec("topK", given, maxOption);
   const codec = keyCodecGiven("topK", second);
   const name = `topK(${[most, ...(field === undefined ? [] : [JSON.stringify(field)]), codecName(codec)].join(", ")})`;
   const max = maxOf(name, more, limits.distinctMax);

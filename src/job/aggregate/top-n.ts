@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: in a constraint only `any` accepts every codec; none reaches a user's variable
 import { readF64, writeF64 } from "../../base/bytes/f64.ts";
 import { limits } from "../../base/limits.ts";
+import { checkOptions, type OptionNames } from "../../base/value/known-options.ts";
 import { isObject, oneOf, wholeNumber, wrong } from "../check.ts";
 import type { Codec, ColumnCodec } from "../codec.ts";
 import { float64 } from "../codecs/numbers.ts";
@@ -20,6 +21,8 @@ export interface TopOptions<C extends Columns> {
   /** Which numbers are best. Default "largest". */
   readonly order?: "largest" | "smallest";
 }
+
+const known = { keep: true, order: true } satisfies OptionNames<TopOptions<Columns>>;
 
 /** A value that is kept: its number, and the bytes of its fields one after the other. */
 interface Kept {
@@ -41,6 +44,7 @@ export function topN<const F extends string, C extends Columns = { readonly [N i
   const most = wholeNumber("topN", n, 1, limits.topMax);
   fieldName("topN", field);
   if (!isObject(options)) throw wrong("topN takes options such as { keep: { page: utf8 } }");
+  checkOptions("topN", options, known);
   const name = `topN(${most}, ${JSON.stringify(field)})`;
   const sign = oneOf(`${name} order`, options.order ?? "largest", ["largest", "smallest"]) === "largest" ? -1 : 1;
   const given: unknown = options.keep ?? { [field]: float64 };

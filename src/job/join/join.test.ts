@@ -342,7 +342,7 @@ describe("the reduce of a join", () => {
 
   it("can read the rows once, and not after its call", async () => {
     const twice = defineJoin({ ...sides, reduce: (_key, rows) => void [...rows, ...rows] });
-    await expect(runInline(twice, input)).rejects.toThrow(/rows of a key can be read once/);
+    await expect(runInline(twice, input)).rejects.toThrow(/rows of a key can be read only once/);
     let kept: Iterator<unknown> | undefined;
     const late = defineJoin({
       ...sides,
@@ -447,7 +447,7 @@ const right = {
 describe("defineJoin", () => {
   it.each<[string, object, RegExp]>([
     ["a misspelt property", { lefft: 1 }, /no property "lefft".*did you mean.*left/is],
-    ["an unknown kind", { how: "full" }, /how is "inner" or .*"anti", not "full"/],
+    ["an unknown kind", { how: "full" }, /how is "inner", .* or "anti", not "full"/],
     ["a format in place of a side", { left: records() }, /left is one input by its name/],
     ["a side of two inputs", { left: { a: records(), c: records() } }, /left has 2 inputs/],
     ["a format that is not called", { right: { b: ndjson } }, /call it/],

@@ -80,7 +80,7 @@ function firstOf(rows: Iterable<unknown>, room: Room): Iterable<unknown> | undef
       if (isTaken) {
         throw new MillraceError(
           "user-error",
-          "the rows of a key can be read once, because they stream from disk. Compute all you need in one loop, or collect them first ([...rows]) where they are sure to fit into memory",
+          "the rows of a key can be read only once, because they stream from disk. Compute all you need in one loop, or collect them first ([...rows]) where they are sure to fit into memory",
         );
       }
       isTaken = true;

@@ -23,7 +23,7 @@ export interface JobBundle {
   readonly digest: string;
   /** The bundler's warnings, ready to be shown. */
   readonly warnings: readonly string[];
-  /** What the job's own modules import by a name that only running them tells: it is not in the bundle. */
+  /** What the job's own modules import by a name that is known only at run time: it is not in the bundle. */
   readonly unbundled: readonly string[];
   /** Packages with native addons and such files, by place: with any, the bundle runs on this machine only. */
   readonly outside: readonly string[];
@@ -122,7 +122,7 @@ function unbundledText({ location }: Message, directory: string): string {
     location === null
       ? "the job"
       : `${shown(resolve(directory, location.file))}:${location.line}:${location.column + 1}`;
-  return `${place} imports a module whose name only running it tells, so it is not in the bundle that slots load, and is not found there: import it by a literal name, or declare a file of data as a side file (files: { name: PATH }) and read it from ctx.file("name")`;
+  return `${place} imports a module whose name is known only at run time, so it is not in the bundle that slots load, and is not found there: import it by a literal name, or declare a file of data as a side file (files: { name: PATH }) and read it from ctx.file("name")`;
 }
 
 interface BuildOptions {
@@ -190,7 +190,7 @@ async function build(path: string, { banner, footer = "", outside }: BuildOption
   }
 }
 
-/** Packages that load something by a name that only running them tells, and say that they have an addon. */
+/** Packages that load something by a name that is known only at run time, and say that they have an addon. */
 async function nativePackages(warnings: readonly Message[], directory: string): Promise<readonly string[]> {
   const files = warnings.flatMap(({ id, location }) =>
     isUnbundled(id) && inPackage.test(location?.file ?? "") ? [resolve(directory, location!.file)] : [],

@@ -58,10 +58,10 @@ describe("a table of parameters", () => {
   });
 
   it.each<[Record<string, string>, RegExp]>([
-    [{}, /the job wants endpoint \(string: where to ask\): give --param endpoint=…/],
+    [{}, /the job needs endpoint \(string: where to ask\): give --param endpoint=…/],
     [
       { endpoint: "", minlength: "3" },
-      /no parameter "minlength" \(did you mean "minLength"\?\); there are minLength, endpoint, strict/,
+      /no parameter "minlength" \(did you mean "minLength"\?\); it takes minLength, endpoint, strict/,
     ],
     [{ endpoint: "", minLength: "three" }, /the parameter minLength is a number, not "three"/],
     [{ endpoint: "", minLength: "" }, /minLength is a number/],
@@ -76,7 +76,7 @@ describe("a table of parameters", () => {
   });
 
   it.each<[unknown, RegExp]>([
-    [{}, /wants endpoint/],
+    [{}, /needs endpoint/],
     [{ endpoint: 1 }, /the parameter endpoint is a string, not 1/],
     [{ endpoint: "", strict: "true" }, /strict is a boolean, not "true"/],
     [{ endpoint: "", minLength: Number.NaN }, /NaN at \.minLength/],
@@ -92,7 +92,7 @@ describe("a table of parameters", () => {
   it("is empty for a job without params", async () => {
     const none = definitionOf({});
     expect(await none.fromText({})).toEqual({});
-    await expect(none.fromText({ a: "1" })).rejects.toThrow(/no parameter "a"; the job has none/);
+    await expect(none.fromText({ a: "1" })).rejects.toThrow(/no parameter "a"; it takes none/);
   });
 });
 

@@ -22,7 +22,7 @@ export function readParams(definition: ParamsDefinition, stored: Uint8Array | un
 export function checkNames(params: ReadonlyMap<string, ParamDefinition>, given: ReadonlyMap<string, unknown>): void {
   for (const name of given.keys()) {
     if (params.has(name)) continue;
-    const those = params.size === 0 ? "the job has none" : `there are ${[...params.keys()].join(", ")}`;
+    const those = params.size === 0 ? "it takes none" : `it takes ${[...params.keys()].join(", ")}`;
     throw wrongParams(`the job has no parameter ${JSON.stringify(name)}${didYouMean(name, params.keys())}; ${those}`);
   }
   const missing = [...params].filter(([name, param]) => param.default === undefined && !given.has(name));
@@ -31,7 +31,7 @@ export function checkNames(params: ReadonlyMap<string, ParamDefinition>, given: 
       ([name, { type, about }]) => `${name} (${type}${about === undefined ? "" : `: ${about}`})`,
     );
     throw wrongParams(
-      `the job wants ${wanted.join(", ")}: give ${missing.map(([name]) => `--param ${name}=…`).join(" ")}`,
+      `the job needs ${wanted.join(", ")}: give ${missing.map(([name]) => `--param ${name}=…`).join(" ")}`,
     );
   }
 }

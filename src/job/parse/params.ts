@@ -45,7 +45,9 @@ function parseParam(name: string, given: unknown): ParamDefinition {
   const { type: typeGiven, default: defaultGiven, about } = given as Readonly<Record<string, unknown>>;
   const type = types.find((word) => word === typeGiven);
   if (type === undefined)
-    throw wrong(`the parameter ${name} has the type "string", "number" or "boolean", not ${excerptOf(typeGiven)}`);
+    throw wrong(
+      `the parameter ${name} must have the type "string", "number" or "boolean", not ${excerptOf(typeGiven)}`,
+    );
   const fits = typeof defaultGiven === type && (type !== "number" || Number.isFinite(defaultGiven));
   if (defaultGiven !== undefined && !fits)
     throw wrong(`the default of the parameter ${name} is not a ${type}: ${excerptOf(defaultGiven)}`);

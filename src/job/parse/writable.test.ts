@@ -130,7 +130,7 @@ it("a tuple that may be null is refused in a row, as it would be one cell or sev
 it.each([
   [
     { key: bytes, value: uint },
-    /tsv\(\) can't write the key: it is a Uint8Array, and a cell is a string, .*Add a reduce/,
+    /tsv\(\) can't write the key: it is a Uint8Array, and a cell is a string, .*add a reduce/,
   ],
   [{ key: utf8, value: tuple(utf8, tuple(uint)) }, /the value: of its part 2, it is a tuple in a tuple/],
   [{ key: utf8, value: uint, output: text() }, /text\(\) writes strings, and a record is the array \[key, value\]/],

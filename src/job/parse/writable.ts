@@ -19,7 +19,9 @@ export function checkWritable(
   const what = job.aggregate === undefined ? "value" : "result";
   const reduce =
     job.reduce === undefined ? `without reduce each key is written with its ${what}` : "eachKey writes keys";
-  throw wrong(`its output can't be written (${reduce}): ${refusal}. Add a reduce that emits what is to be written`);
+  throw wrong(
+    `its output can't be written (${reduce}): ${refusal}. Change the output, or add a reduce that emits what is to be written`,
+  );
 }
 
 /** Tells the main output what its records are made of, where that is known. */

@@ -80,9 +80,9 @@ describe("token files", () => {
     expect(bad("")).toMatch(/holds no token/);
     expect(bad(`${randomToken().reveal()}\nmy password\n`)).toMatch(/line 2 of/);
     expect(bad("my password")).not.toContain("password");
-    expect(bad("x".repeat(100_000))).toMatch(/no token file/);
+    expect(bad("x".repeat(100_000))).toMatch(/not a token file/);
     expect(() => readTokenFile(join(directory, "none"))).toThrow(/there is no such file/);
-    expect(() => readTokenFile(directory)).toThrow(/no token file|can't be read/);
+    expect(() => readTokenFile(directory)).toThrow(/not a token file|can't be read/);
   });
 
   it("S19: two tokens are valid while one is replaced; a removed one is refused a second later", () => {

@@ -71,7 +71,7 @@ export function readTokenFile(path: string): readonly Secret[] {
   try {
     const { mode, size } = fstatSync(descriptor);
     if ((mode & constants.S_IFMT) !== constants.S_IFREG || size > fileBytesMax) {
-      throw new MillraceError("no-access", `${path} is no token file: one token per line is expected`);
+      throw new MillraceError("no-access", `${path} is not a token file: one token per line is expected`);
     }
     if ((mode & 0o077) !== 0) {
       const shown = (mode & 0o777).toString(8).padStart(4, "0");
@@ -95,7 +95,7 @@ function parseTokens(path: string, content: string): readonly Secret[] {
     if (!/^[\w-]{22,512}$/.test(word)) {
       throw new MillraceError(
         "no-access",
-        `line ${index + 1} of the token file ${path} is no token (22 or more letters, digits, - and _)`,
+        `line ${index + 1} of the token file ${path} is not a token (22 or more letters, digits, - and _)`,
       );
     }
     tokens.push(new Secret(word));

@@ -7,7 +7,7 @@ export function parseAddress(address: string): URL {
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:") || url.hostname === "") {
     throw new MillraceError(
       "wrong-usage",
-      `${JSON.stringify(address)} is no address: write it like http://127.0.0.1:7070 or https://master.example:7070`,
+      `${JSON.stringify(address)} is not an address: write it like http://127.0.0.1:7070 or https://master.example:7070`,
     );
   }
   if (url.username !== "" || url.password !== "") {

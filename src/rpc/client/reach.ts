@@ -64,7 +64,7 @@ export function describeFailure(error: unknown, reached: Reached): Error {
     case Code.Unimplemented:
       return new MillraceError(
         "not-supported",
-        `what answers at ${address} is no master of this version of millrace (${said ?? error.rawMessage})`,
+        `what answers at ${address} is not a master of this version of millrace (${said ?? error.rawMessage})`,
         { cause: error },
       );
     case Code.ResourceExhausted:

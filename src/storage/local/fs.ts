@@ -30,6 +30,7 @@ export type LocalFs = Pick<
     | "open"
     | "readdir"
     | "readFile"
+    | "realpath"
     | "rename"
     | "rm"
     | "rmdir"

@@ -413,3 +413,24 @@ function contentsIn(directory: string): ReadonlyMap<string, string> | undefined 
       .map((name) => [name, readFileSync(join(directory, name), "utf8")]),
   );
 }
+
+describe("an output inside a published output", () => {
+  test("is refused through a link too, and where that output is damaged", async () => {
+    const decision = await stagedDecision(storage, `${root}out`, { "x/part-00000.tsv": "a" });
+    await storage.publish(decision);
+    symlinkSync(`${root}out/x`, `${root}link`);
+    const refusal = code("output-exists", /would lie inside \S+\/out, which is a published output/);
+    await expect(storage.prepare(`${root}link/sub`, false)).rejects.toMatchObject(refusal);
+    truncateSync(`${root}out/_SUCCESS`, 40);
+    await expect(storage.prepare(`${root}out/sub`, false)).rejects.toMatchObject(refusal);
+  });
+
+  test("is one only where Millrace wrote the _SUCCESS, and a FIFO of that name is not waited for", async () => {
+    for (const name of ["hadoop", "fifo", "folder"]) mkdirSync(`${root}${name}`);
+    writeFileSync(`${root}hadoop/_SUCCESS`, "");
+    execFileSync("mkfifo", [`${root}fifo/_SUCCESS`]);
+    mkdirSync(`${root}folder/_SUCCESS`);
+    for (const name of ["hadoop", "fifo", "folder"])
+      expect(await storage.prepare(`${root}${name}/sub/deep`, false)).toEqual({ replaces: undefined });
+  });
+});

@@ -6,7 +6,7 @@ import { constants } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
-import { manifestName, parseManifest } from "../manifest.ts";
+import { insideOutput, isOurManifest, manifestName, parseManifest } from "../manifest.ts";
 import { contentOf, lstatOf } from "./durable.ts";
 import { isPermission, type LocalFs, outputError, showPath, userName } from "./fs.ts";
 
@@ -31,7 +31,9 @@ async function check(
   if (path.includes("\0"))
     throw new MillraceError("wrong-usage", `The output path ${showPath(path)} holds a zero byte.`);
   const stats = await lstatOf(fs, path);
-  await checkParent(fs, path);
+  const parent = await checkParent(fs, path);
+  const around = await outputAround(fs, parent);
+  if (around !== undefined) throw insideOutput(path, around);
   if (stats === undefined) return { replaces: undefined };
   if (stats.isSymbolicLink()) {
     throw new MillraceError(
@@ -53,8 +55,8 @@ async function check(
       `The output directory ${showPath(path)} exists and is not empty. Choose another one with -o, or add --overwrite to replace it when the job is done.`,
     );
   }
-  const parent = await lstatOf(fs, dirname(path));
-  if (path === dirname(path) || parent?.dev !== stats.dev) {
+  const beside = await lstatOf(fs, dirname(path));
+  if (path === dirname(path) || beside?.dev !== stats.dev) {
     throw new MillraceError(
       "output-exists",
       `The output directory ${showPath(path)} is a mount point, which can't be replaced in one step. Choose a directory inside it, or empty it.`,
@@ -120,8 +122,31 @@ export async function firstUnlisted(
   return undefined;
 }
 
-/** Checks the existing directory in which the others would have to be made. */
-async function checkParent(fs: LocalFs, path: string): Promise<void> {
+/**
+ * The published output that holds `directory` or is it: one more inside would be a file there that no job wrote. Links
+ * are followed, as the new output would be where they lead. What this user can't look into is none.
+ */
+async function outputAround(fs: LocalFs, directory: string): Promise<string | undefined> {
+  for (let folder = await fs.promises.realpath(directory); ; folder = dirname(folder)) {
+    if (await hasOurManifest(fs, join(folder, manifestName))) return folder;
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+async function hasOurManifest(fs: LocalFs, path: string): Promise<boolean> {
+  try {
+    // Anything else of that name is not ours, and a FIFO would be waited for.
+    if ((await lstatOf(fs, path))?.isFile() !== true) return false;
+    const content = await contentOf(fs, path, limits.manifestBytesMax);
+    return content !== undefined && content !== "too large" && isOurManifest(content, path);
+  } catch (thrown) {
+    if (isPermission(systemCode(thrown))) return false;
+    throw thrown;
+  }
+}
+
+/** Checks the existing directory in which the others would have to be made, and returns it. */
+async function checkParent(fs: LocalFs, path: string): Promise<string> {
   let parent = dirname(path);
   while ((await lstatOf(fs, parent)) === undefined && parent !== dirname(parent)) parent = dirname(parent);
   if (!(await fs.promises.stat(parent)).isDirectory()) {
@@ -140,4 +165,5 @@ async function checkParent(fs: LocalFs, path: string): Promise<void> {
       { cause: thrown },
     );
   }
+  return parent;
 }

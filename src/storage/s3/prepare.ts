@@ -2,15 +2,16 @@
 import { createHash } from "node:crypto";
 import { MillraceError } from "../../base/error.ts";
 import type { JobId } from "../../base/ids.ts";
+import { limits } from "../../base/limits.ts";
 import { showPath } from "../local/fs.ts";
-import { manifestName, parseManifest, parseReplacing } from "../manifest.ts";
+import { insideOutput, isOurManifest, manifestName, parseManifest, parseReplacing } from "../manifest.ts";
 import { isDenied, reasonOf, S3Error } from "./api/error.ts";
 import type { S3Object } from "./api/object.ts";
 import { removeReplaced } from "./claim.ts";
 import { abandonS3 } from "./discard.ts";
 import { claimUrl, manifestUrl, publishingFolder, type S3Destination, stagingFolder, urlIn } from "./names.ts";
 import type { S3Objects } from "./objects.ts";
-import { s3Path } from "./url.ts";
+import { type S3Url, s3Path } from "./url.ts";
 
 /** An output of ours that a decision may name to be replaced. */
 export interface OldOutput {
@@ -107,6 +108,8 @@ export async function prepareS3(
       `The output ${shown} is an object; an output is a folder. Choose another one with -o.`,
     );
   }
+  const around = await outputAround(objects, destination);
+  if (around !== undefined) throw insideOutput(path, around);
   const manifest = await objects.get(manifestUrl(destination));
   if (!overwrite) {
     if (manifest !== undefined || !(await isEmpty(objects, destination))) {
@@ -129,6 +132,32 @@ export async function prepareS3(
     );
   }
   return { replaces: (old as OldOutput).identity };
+}
+
+/**
+ * The published output that a destination lies in: one more inside would be files there that no job wrote. One request
+ * per folder above it. What may not be looked at is none.
+ */
+async function outputAround(objects: S3Objects, { bucket, prefix }: S3Destination): Promise<string | undefined> {
+  const parts = prefix.slice(0, -1).split("/");
+  for (let count = parts.length - 1; count >= 0; count--) {
+    const folder = parts.slice(0, count);
+    const url = { bucket, key: [...folder, manifestName].join("/") };
+    if (await hasOurManifest(objects, url)) return s3Path({ bucket, key: folder.join("/") });
+  }
+  return undefined;
+}
+
+async function hasOurManifest(objects: S3Objects, url: S3Url): Promise<boolean> {
+  try {
+    const head = await objects.head(url);
+    if (head === undefined || head.bytes > limits.manifestBytesMax) return false;
+    const content = await objects.get(url);
+    return content !== undefined && isOurManifest(content.bytes, s3Path(url));
+  } catch (thrown) {
+    if (isDenied(thrown)) return false;
+    throw thrown;
+  }
 }
 
 /** Removes what interrupted publishes of these jobs, which no one continues, left here. */

@@ -4,6 +4,7 @@ import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { limits } from "../../base/limits.ts";
+import { formatCount } from "../../base/units.ts";
 import type { Accumulator, StateAggregate } from "../../job/aggregate/aggregate.ts";
 import { kernelColumns } from "../../job/aggregate/lower.ts";
 import { f64Kind } from "../../job/codecs/facts.ts";
@@ -84,7 +85,7 @@ function aggregateFold(aggregate: StateAggregate): KernelFold {
         if (buffer.length > limits.valueBytesMax) {
           throw new MillraceError(
             "over-limit",
-            `${aggregate.name}: the state of one key has ${buffer.length} bytes, and at most ${limits.valueBytesMax} are allowed`,
+            `${aggregate.name}: the state of one key has ${formatCount(buffer.length)} bytes, where at most ${formatCount(limits.valueBytesMax)} are allowed`,
           );
         }
         return new Uint8Array(buffer.bytes.buffer, buffer.bytes.byteOffset, buffer.length);
@@ -113,7 +114,7 @@ function foldBytes(job: JobDefinition, call: Call): (a: Uint8Array, b: Uint8Arra
     if (buffer.length > limits.valueBytesMax) {
       throw new MillraceError(
         "over-limit",
-        `combine made a value of ${buffer.length} bytes, and at most ${limits.valueBytesMax} are allowed: ${excerptOf(folded)}`,
+        `combine made a value of ${formatCount(buffer.length)} bytes, where at most ${formatCount(limits.valueBytesMax)} are allowed: ${excerptOf(folded)}`,
       );
     }
     // Not a Buffer, whose `slice` does not copy.

@@ -4,6 +4,7 @@ import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { limits, MiB } from "../../base/limits.ts";
+import { formatCount } from "../../base/units.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import type { Codec } from "../../job/types.ts";
 import { isA } from "../failure.ts";
@@ -65,7 +66,7 @@ export class PairEncoder {
     if (buffer.length > limits.keyBytesMax) {
       throw new MillraceError(
         "over-limit",
-        `a key of ${buffer.length} bytes, and at most ${limits.keyBytesMax} are allowed: ${excerptOf(key)}. Put what is long into the value, or use a digest of it as the key`,
+        `a key of ${formatCount(buffer.length)} bytes, where at most ${formatCount(limits.keyBytesMax)} are allowed: ${excerptOf(key)}. Put what is long into the value, or use a digest of it as the key`,
       );
     }
     try {
@@ -76,7 +77,7 @@ export class PairEncoder {
     if (buffer.length - this.keyEnd > limits.valueBytesMax) {
       throw new MillraceError(
         "over-limit",
-        `a value of ${buffer.length - this.keyEnd} bytes for the key ${excerptOf(key)}, and at most ${limits.valueBytesMax} are allowed. Emit it in parts`,
+        `a value of ${formatCount(buffer.length - this.keyEnd)} bytes for the key ${excerptOf(key)}, where at most ${formatCount(limits.valueBytesMax)} are allowed. Emit it in parts`,
       );
     }
     this.partition = this.choose === undefined ? 0 : this.choose(key);

@@ -7,14 +7,15 @@ import type { JobDefinition } from "../../job/definition.ts";
 import type { CollectOptions, Combining, Kernel, KernelPartitioner } from "../../kernel/kernel.ts";
 import { type Collector, type CollectorStats, createCollector } from "../../sort/collector.ts";
 import type { RunFiles, RunRef } from "../../sort/run.ts";
-import { createEmitter, type Emitter } from "../emit/emitter.ts";
+import { createEmitter, type Emitter, type PairTarget } from "../emit/emitter.ts";
 import { isSummed, kernelFold } from "../emit/fold.ts";
-import { viewOf } from "../emit/frame.ts";
+import { partitionBytes, viewOf } from "../emit/frame.ts";
 import { PairEncoder } from "../emit/pair-encoder.ts";
 import type { DeadLetters } from "../output/dead-letters.ts";
 import { type OutputSinks, outputTable, type RecordEncoder } from "../output/outputs.ts";
 import type { UserTask } from "../user/user-task.ts";
 import { encodedNull, isCounting, type LineBlock, type WordBlock } from "./block-mappers.ts";
+import { type EncodedGroups, GroupSizes } from "./group-sizes.ts";
 import { MapPass } from "./pass.ts";
 import type { PutAside } from "./put-aside.ts";
 
@@ -52,7 +53,11 @@ export interface Collected {
 interface Pairs {
   readonly encoder: PairEncoder;
   readonly collector: Collector;
+  /** What pairs are handed to: the collector, or what hands them on to it. */
+  readonly target: PairTarget;
   readonly emitter: Emitter;
+  /** Where values are combined, and reduce sees no more how many there were: a sum of ones tells it. */
+  readonly sizes: GroupSizes | undefined;
 }
 
 export class MapSide {
@@ -70,8 +75,14 @@ export class MapSide {
     const { job, attempt, partitions, kernel, files } = options;
     if (partitions === 0) return;
     const encoder = new PairEncoder(job, partitions);
-    const collector = createCollector({ kernel, files, attempt, options: collectOptions(options) });
-    this.#pairs = { encoder, collector, emitter: createEmitter(encoder, collector) };
+    const collecting = collectOptions(options);
+    const collector = createCollector({ kernel, files, attempt, options: collecting });
+    const header = encoder.choose === undefined ? 0 : partitionBytes;
+    const shapes = job.reduce === undefined ? undefined : job.group?.shapes;
+    const isCounted = collecting.fold !== undefined && !isCounting(job);
+    const sizes = isCounted ? new GroupSizes(shapes, header, attempt.index) : undefined;
+    const target = sizes === undefined ? collector : lookedAt(collector, sizes);
+    this.#pairs = { encoder, collector, target, emitter: createEmitter(encoder, target), sizes };
   }
 
   /** Records that were given to map or put aside. */
@@ -116,21 +127,21 @@ export class MapSide {
    * Emits each line of a block as a key, with null; each line is a record. For jobs that take them (block-mappers.ts).
    */
   keyLines({ block: { bytes } }: LineBlock): void {
-    const { collector, emitter } = this.#collecting;
+    const { target, emitter } = this.#collecting;
     emitter.flush();
-    const { arena, batchStart, batchEnd } = collector;
+    const { arena, batchStart, batchEnd } = target;
     const pairs = (this.#linePairs ??= new LinePairs());
     const value = (this.#nullValue ??= nullOf(this.#options.job));
     for (let from = 0; from < bytes.length; ) {
       const { start, end, lines, next } = pairs.frame(bytes, from, batchEnd - batchStart, value);
       if (lines > 0) {
         arena.set(pairs.bytes.subarray(start, end), batchStart);
-        collector.take(batchStart + end - start);
+        target.take(batchStart + end - start);
         this.#recordsBefore += lines;
         from = next;
       } else {
         const feed = bytes.indexOf(10, from);
-        collector.takeLarge(viewOf(bytes, from, feed < 0 ? bytes.length : feed), value, undefined);
+        target.takeLarge(viewOf(bytes, from, feed < 0 ? bytes.length : feed), value, undefined);
         this.#recordsBefore++;
         from = feed < 0 ? bytes.length : feed + 1;
       }
@@ -179,6 +190,13 @@ export class MapSide {
     return { run, emissions, emissionDigest, stats };
   }
 
+  /** The largest groups before combining; undefined where reduce knows them. Called after `drain`. */
+  largestGroups(): EncodedGroups | undefined {
+    if (this.#pairs === undefined) return undefined;
+    const { collector, sizes } = this.#pairs;
+    return sizes?.largest(collector.emissions);
+  }
+
   /** Removes everything that was collected, also after `finish`. */
   abort(): void {
     this.#pass?.close();
@@ -190,6 +208,24 @@ export class MapSide {
     assert(this.#pairs !== undefined, "a map-only job takes no blocks");
     return this.#pairs;
   }
+}
+
+/** The collector, where each batch is shown to `sizes` first. */
+function lookedAt(collector: Collector, sizes: GroupSizes): PairTarget {
+  const { arena, batchStart, batchEnd } = collector;
+  return {
+    arena,
+    batchStart,
+    batchEnd,
+    take(end) {
+      sizes.takePairs(arena, batchStart, end);
+      collector.take(end);
+    },
+    takeLarge(key, value, partition) {
+      sizes.takeLarge(key);
+      collector.takeLarge(key, value, partition);
+    },
+  };
 }
 
 function nullOf(job: JobDefinition): Uint8Array {

@@ -7,15 +7,18 @@ import type { InputFormat } from "../../format/format.ts";
 import { BadRecordIn } from "../../input/bad-record.ts";
 import { type InputBatch, readSplit } from "../../input/read-split.ts";
 import type { NamedInput } from "../../job/definition.ts";
+import type { LargestGroups } from "../../protocol/largest-groups.ts";
 import type { Assignment, AttemptDone, MapWork } from "../../protocol/messages.ts";
 import { noStats } from "../../protocol/stats.ts";
 import type { TaskEnvironment } from "../environment.ts";
 import { badInputFailure, isA, userFailure } from "../failure.ts";
+import { encodedKeyExcerpt } from "../key-excerpt.ts";
 import { DeadLetters } from "../output/dead-letters.ts";
 import { outputFormats, recordEncoders, StagedOutputs } from "../output/staged-outputs.ts";
 import { hashText } from "../user/context.ts";
 import { UserTask } from "../user/user-task.ts";
 import { blockFormat, isCounting, LineBlock, WordBlock } from "./block-mappers.ts";
+import type { EncodedGroups } from "./group-sizes.ts";
 import { Aside, Remap } from "./put-aside.ts";
 import { ReturnsPromises } from "./sharing.ts";
 import { type Collected, MapSide } from "./side.ts";
@@ -118,8 +121,10 @@ class MapAttempt {
   async finish(begun: number): Promise<AttemptDone> {
     const { task, assignment } = this.#options;
     task.status.phase("sort");
+    const largest = this.#side.largestGroups();
     const collected = this.#side.finish();
     task.status.phase("write");
+    const largestGroups = largest && this.#named(largest);
     task.end();
     const files = await this.#outputs.finish();
     const bytesOut = files.reduce((sum, file) => sum + file.bytes, 0);
@@ -130,6 +135,7 @@ class MapAttempt {
       staged: [...files, ...(await this.#deadLetters.finish())],
       deadLetters: this.#deadLetters.positions,
       ...(this.#deadLetters.last !== undefined && { lastAside: this.#deadLetters.last }),
+      ...(largestGroups !== undefined && { largestGroups }),
       counters: task.totals.report(),
       stats: this.#stats(collected, bytesOut, begun),
     };
@@ -247,6 +253,11 @@ class MapAttempt {
       this.#stream = () => stream;
     }
     return this.#stream;
+  }
+
+  #named({ groups, ...bounds }: EncodedGroups): LargestGroups {
+    const { job } = this.#options.env;
+    return { ...bounds, groups: groups.map(({ key, ...size }) => ({ key: encodedKeyExcerpt(job, key), ...size })) };
   }
 
   #stats(collected: Collected | undefined, bytesOut: number, begun: number): AttemptDone["stats"] {

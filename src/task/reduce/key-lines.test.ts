@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { failed, partsOf, runTasks, succeeded, TaskRun, type TaskRunOptions } from "../../../test/support/run-tasks.ts";
+import { keyExcerptOf } from "../../base/excerpt.ts";
 import { MiB } from "../../base/limits.ts";
 import { lines } from "../../format/lines/lines.ts";
 import { LinePairs } from "../../format/lines/pairs.ts";
@@ -135,7 +136,32 @@ describe.each([
       const done = succeeded(await run.map(plan, 0, {}));
       const reduced = succeeded(await run.reduce(plan, 0, [done.run!]));
       expect(reduced.stats).toMatchObject({ groups: 4, groupMax: 9_000, recordsOut: 9_004, pairs: 9_004 });
+      expect(reduced.largestGroups?.groups).toMatchObject([{ key: `"${"m".repeat(50)}"`, pairs: 9_000 }]);
+      // Only "m" goes on from block to block without another key.
+      expect(new Set(run.statuses.flatMap(({ key = [] }) => key))).toEqual(
+        new Set(job === jobs.fast ? [`"${"m".repeat(50)}"`] : []),
+      );
     }
+  });
+
+  it("name the same largest group as plain counting does, wherever blocks begin", async () => {
+    const lines = fc.array(fc.tuple(line, fc.constantFrom(1, 1, 2, 3, 700, 1400)), { minLength: 1, maxLength: 12 });
+    const property = fc.asyncProperty(lines, fc.constantFrom(undefined, 1024), async (drawn, blockBytes) => {
+      const jobs = jobsOf(isText, false);
+      const content = drawn.map(([text, times]) => `${text}\n`.repeat(text.length > 1_000 ? 2 : times)).join("");
+      const sizes = new Map<string, number>();
+      for (const text of content.split("\n").slice(0, -1)) sizes.set(text, (sizes.get(text) ?? 0) + 1);
+      const most = Math.max(...sizes.values());
+      for (const job of [jobs.fast, jobs.slow]) {
+        const kernel = createReferenceKernel({ arenaBytes: 4 * MiB, ...(blockBytes !== undefined && { blockBytes }) });
+        const { reduces } = await runTasks(job, { files: { "in.txt": content }, spec: { partitions: 1 }, kernel });
+        const [group] = reduces[0]!.largestGroups!.groups;
+        expect(group).toMatchObject({ pairs: most });
+        const largest = [...sizes].filter(([, size]) => size === most).map(([text]) => text);
+        expect(largest.map((text) => keyExcerptOf(isText ? text : Buffer.from(text)))).toContain(group!.key);
+      }
+    });
+    await fc.assert(property, { numRuns: 25 });
   });
 });
 

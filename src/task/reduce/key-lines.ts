@@ -40,6 +40,8 @@ export class KeyLines {
   /** Keys so far, and the most pairs of one of them. */
   groups = 0;
   groupMax = 0;
+  /** The key of that many, as bytes. */
+  largestKey: Uint8Array | undefined;
   readonly #sink: LineSink;
   readonly #writing: LineWriting;
   readonly #pairs = new LinePairs();
@@ -47,10 +49,17 @@ export class KeyLines {
   #last: Buffer = Buffer.alloc(0);
   #lastBytes = -1;
   #run = 0;
+  /** Whether `largestKey` is known to be that key: it needs no second copy. */
+  #isLargest = false;
 
   constructor(sink: LineSink, writing: LineWriting) {
     this.#sink = sink;
     this.#writing = writing;
+  }
+
+  /** The last key so far, valid until the next block. */
+  get lastKey(): Uint8Array {
+    return this.#last.subarray(0, Math.max(0, this.#lastBytes));
   }
 
   /** Throws what the output's format throws for a key, after `failed` has added the key. */
@@ -64,11 +73,15 @@ export class KeyLines {
     }
     const first = readFrame(bytes, start, 0);
     const goesOn = this.#isLast(bytes, first.key, first.value);
-    this.#began(written.runs - (goesOn ? 1 : 0), goesOn ? this.#run + written.firstRun : written.firstRun);
+    const firstRun = goesOn ? this.#run + written.firstRun : written.firstRun;
+    if (firstRun > this.groupMax) this.largestKey = bytes.slice(first.key, first.value);
+    this.#began(written.runs - (goesOn ? 1 : 0), firstRun);
     if (written.runs > 1) {
+      if (written.largestRun > this.groupMax) this.largestKey = keyOfRun(block, written.largestRun);
       this.groupMax = Math.max(this.groupMax, written.largestRun);
       this.#began(0, written.lastRun);
     }
+    this.#isLargest = false;
     this.#remember(this.#pairs.bytes, written.lastKeyStart, written.lastKeyEnd);
     this.#sink.appendLines(0, this.#pairs.bytes, written.start, written.end, written.lines);
   }
@@ -77,7 +90,13 @@ export class KeyLines {
     for (let at = start; at < end; ) {
       const pair = readFrame(bytes, at, 0);
       const goesOn = this.#isLast(bytes, pair.key, pair.value);
-      this.#began(goesOn ? 0 : 1, goesOn ? this.#run + 1 : 1);
+      const run = goesOn ? this.#run + 1 : 1;
+      if (!goesOn) this.#isLargest = false;
+      if (run > this.groupMax && !this.#isLargest) {
+        this.largestKey = bytes.slice(pair.key, pair.value);
+        this.#isLargest = true;
+      }
+      this.#began(goesOn ? 0 : 1, run);
       this.#remember(bytes, pair.key, pair.value);
       const view = viewOf(bytes, pair.key, pair.value);
       const key = this.#writing.records === "bytes" ? view.slice() : utf8.read(view);
@@ -106,4 +125,19 @@ export class KeyLines {
     if (this.#last.length < this.#lastBytes) this.#last = Buffer.allocUnsafeSlow(2 * this.#lastBytes);
     this.#last.set(bytes.subarray(start, end));
   }
+}
+
+/** The first key of a block that has this many pairs there, one of whose keys has. */
+function keyOfRun({ bytes, start, end }: PairBlock, pairs: number): Uint8Array | undefined {
+  let { key, value } = readFrame(bytes, start, 0);
+  let run = 0;
+  for (let at = start; at < end; ) {
+    const pair = readFrame(bytes, at, 0);
+    const isSame = Buffer.compare(bytes.subarray(key, value), bytes.subarray(pair.key, pair.value)) === 0;
+    run = isSame ? run + 1 : 1;
+    if (run === pairs) return bytes.slice(pair.key, pair.value);
+    ({ key, value } = pair);
+    at = pair.end;
+  }
+  return undefined;
 }

@@ -8,6 +8,8 @@ import { Groups } from "../../sort/group.ts";
 import { KeptLists } from "../../sort/kept-list.ts";
 import type { BlockCursor, RunFiles } from "../../sort/run.ts";
 import { codeOf, isA, userFailure } from "../failure.ts";
+import { encodedKeyExcerpt } from "../key-excerpt.ts";
+import { isCounting } from "../map/block-mappers.ts";
 import { mayShare, ReturnsPromises } from "../map/sharing.ts";
 import { type OutputTable, outputTable } from "../output/outputs.ts";
 import { Context, type ContextScope, hashBytes } from "../user/context.ts";
@@ -16,7 +18,7 @@ import { type CallOf, isPromise, type LateCalls } from "../user/late-calls.ts";
 import { IteratorReturned } from "../user/returned.ts";
 import type { UserTask } from "../user/user-task.ts";
 import { type KeyLines, keyLinesOf, type LineSink, type SingleSink } from "./key-lines.ts";
-import { type Decoder, decoderOf, GroupValues, type ValueSource } from "./values.ts";
+import { type Decoder, decoderOf, GroupValues, type ValueSource, valuesPerBeat } from "./values.ts";
 
 /** Takes output records as they are emitted; `write` throws what the output's format throws. */
 type RecordSink = SingleSink | LineSink;
@@ -31,6 +33,8 @@ export interface ReduceSideOptions {
   /** Where a reduce that keeps records puts them. */
   readonly files: RunFiles;
   readonly signal: AbortSignal;
+  /** Whether values of a key may have been combined on the way, so that reduce sees fewer. Default false. */
+  readonly isCombined?: boolean;
   /** False: each call of reduce has an `emit` and a `ctx` of its own, which takes longer. Default true. */
   readonly sharing?: boolean | undefined;
 }
@@ -61,6 +65,12 @@ export class ReduceSide {
   readonly #late: LateCalls;
   /** Undefined where reduce is the job's own. */
   readonly #kept: KeptLists | undefined;
+  /** The number of the group within whose values the status page was written last. */
+  #hotGroup = 0;
+  /** The key that the status page names; undefined: none. */
+  #hotKey: string | undefined;
+  /** Where the folded value of a key says how many values it had: the key with most of them so far. */
+  #mostCounted: { readonly key: Uint8Array; readonly pairs: number } | undefined;
   /** An error that ends the attempt, whatever user code makes of it: a full disk. */
   #broken: { readonly thrown: unknown } | undefined;
 
@@ -81,6 +91,14 @@ export class ReduceSide {
   /** The largest number of values of one key. */
   get groupMax(): number {
     return this.#keyLines?.groupMax ?? this.#groups.groupMax;
+  }
+
+  /** The key with most values, as bytes, and their number before combining; undefined where that is not known. */
+  get largest(): { readonly key: Uint8Array; readonly pairs: number } | undefined {
+    const { job, isCombined } = this.#options;
+    if (isCombined) return isCounting(job) && job.reduce === undefined ? this.#mostCounted : undefined;
+    const key = this.#keyLines === undefined ? this.#groups.largestKey : this.#keyLines.largestKey;
+    return key && { key, pairs: this.groupMax };
   }
 
   /** Throws a `TaskFailure`, or what the engine throws. */
@@ -104,8 +122,10 @@ export class ReduceSide {
   #writeKeys(lines: KeyLines): void {
     const { cursor } = this.#options;
     for (let block = cursor.nextBlock(); block !== undefined; block = cursor.nextBlock()) {
+      const before = lines.groups;
       lines.write(block, (thrown, key) => this.#failed(thrown, key));
-      this.#beat();
+      if (lines.groups === before) this.#beatWithin(lines.lastKey);
+      else this.#beat();
     }
   }
 
@@ -115,17 +135,24 @@ export class ReduceSide {
     const groups = this.#groups;
     const readKey = decoderOf(job.key);
     const readValue = decoderOf(job.value);
+    const counts = isCounting(job);
+    let most = 0;
     while (groups.nextGroup()) {
       const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
       while (groups.nextValue()) {
+        if (groups.pairs % valuesPerBeat === 0) this.#beatWithin(groups.currentKey);
         const value = readValue(groups.pair, groups.valueStart, groups.valueEnd);
+        if (counts && (value as number) > most) {
+          most = value as number;
+          this.#mostCounted = { key: Uint8Array.from(groups.currentKey), pairs: most };
+        }
         try {
           sink.write(0, [key, value]);
         } catch (thrown) {
           throw this.#failed(thrown, key);
         }
       }
-      if (groups.groups % groupsPerBeat === 0) this.#beat();
+      if (groups.groups % groupsPerBeat === 0 || this.#hotKey !== undefined) this.#beat();
     }
   }
 
@@ -141,7 +168,7 @@ export class ReduceSide {
       groups: this.#groups,
       read: readValue,
       readWholeKey,
-      beat: () => this.#beat(),
+      beat: () => this.#beatWithin(this.#groups.currentKey),
       late: this.#late,
       of,
     };
@@ -241,7 +268,8 @@ export class ReduceSide {
       scope.dirty = false;
       scope.counts.commit();
     }
-    if (this.#groups.groups % groupsPerBeat === 0) this.#beat();
+    // What comes after a hot key is not that key.
+    if (this.#groups.groups % groupsPerBeat === 0 || this.#hotKey !== undefined) this.#beat();
   }
 
   #fault(thrown: unknown, key: unknown, values: GroupValues, scope: ContextScope): unknown {
@@ -269,10 +297,20 @@ export class ReduceSide {
     return userFailure(thrown, { where: `${reduceOfKey}${excerpt}`, excerpt, final });
   }
 
-  #beat(): void {
+  /** Within the values of a key that has many: the status page names it. */
+  #beatWithin(key: Uint8Array): void {
+    const isSecond = this.#hotGroup === this.groups;
+    this.#hotGroup = this.groups;
+    // The first time, the key may have begun just before.
+    this.#beat(isSecond ? (this.#hotKey ?? encodedKeyExcerpt(this.#options.job, key)) : undefined);
+  }
+
+  /** Writes the status page. `hotKey`: the key within whose many values it is called. */
+  #beat(hotKey?: string): void {
     const { task, signal } = this.#options;
+    this.#hotKey = hotKey;
     task.status.records = this.groups;
-    task.status.touch();
+    task.status.key(hotKey);
     this.#late.check();
     if (signal.aborted) throw new MillraceError("cancelled", "the attempt was revoked", { retry: "elsewhere" });
   }

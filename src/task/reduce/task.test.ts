@@ -35,7 +35,7 @@ describe("values", () => {
       map: emitOne,
       reduce(key, values, emit) {
         for (const _ of values) break;
-        expect(() => [...values]).toThrow(/can be read once/);
+        expect(() => [...values]).toThrow(/can be read only once/);
         emit([key]);
       },
     });
@@ -83,6 +83,29 @@ describe("values", () => {
     });
     const { files } = await runTasks(job, { files: { a: "x\ny\nx\nx\n" }, spec: { splitBytes: 1 } });
     expect(partsOf(files)).toEqual(["x\t0,4,6\ny\t2\n"]);
+  });
+
+  it("are counted for the largest group, and the status page names a key that has very many", async () => {
+    const job = defineJob({
+      ...base,
+      map: (line, emit) => {
+        for (let i = 0; i < (line === "hot" ? 140_000 : 3); i++) emit(line, i);
+      },
+      reduce(key, values, emit) {
+        let count = 0;
+        for (const _ of values) count++;
+        emit([key, count]);
+      },
+    });
+    const { run, reduce } = await mapped(job, "a\nhot\nz\n");
+    const done = succeeded(await reduce());
+    expect(done.largestGroups).toMatchObject({ groups: [{ key: '"hot"', pairs: 140_000 }], isEstimate: false });
+    const keys = run.statuses.filter(({ phase }) => phase === "reduce").map(({ key }) => key);
+    expect(keys).toContain('"hot"');
+    expect(keys.filter((key) => key !== '"hot"' && key !== undefined)).toEqual([]);
+    // What comes after it is not that key.
+    expect(keys.at(-1)).toBeUndefined();
+    expect(run.statuses.at(-1)).not.toHaveProperty("key");
   });
 
   it("I8: that are not read are verified all the same", async () => {

@@ -1,7 +1,9 @@
 // A reduce attempt: one partition of all map outputs → fetch what lies elsewhere → merge → groups → reduce (or the
 // folded values) → one staged part file.
+import { crc32 } from "node:zlib";
 import { assert } from "../../base/assert.ts";
 import { memberCompressor } from "../../format/compression/compress.ts";
+import type { JobDefinition } from "../../job/definition.ts";
 import type { Assignment, AttemptDone, ReduceWork } from "../../protocol/messages.ts";
 import { noStats } from "../../protocol/stats.ts";
 import type { Fetched } from "../../shuffle/client.ts";
@@ -11,6 +13,7 @@ import type { RunFiles } from "../../sort/run.ts";
 import { kernelFold } from "../emit/fold.ts";
 import type { FetchRequest, ReduceInputs, TaskEnvironment } from "../environment.ts";
 import { isA } from "../failure.ts";
+import { encodedKeyExcerpt } from "../key-excerpt.ts";
 import { ReturnsPromises } from "../map/sharing.ts";
 import { outputFormats, StagedOutputs } from "../output/staged-outputs.ts";
 import { UserTask } from "../user/user-task.ts";
@@ -39,7 +42,9 @@ export async function runReduceTask(
     const reduceWith = async (state: unknown, sink: StagedOutputs) => {
       sink.open(0);
       const gathered = gatherAll(assignment, env, inputs, task, files, fetched);
-      const side = new ReduceSide({ job, task, state, cursor: gathered.cursor, sink, files, signal: env.signal });
+      const { cursor } = gathered;
+      const { signal } = env;
+      const side = new ReduceSide({ job, task, state, cursor, sink, files, signal, isCombined: combines(env) });
       await side.reduceAll();
       return { side, gathered, outputs: sink };
     };
@@ -55,6 +60,7 @@ export async function runReduceTask(
         }
       }
     });
+    const largestGroups = largestOf(job, reduced.side);
     task.status.phase("write");
     task.end();
     const { records } = reduced.outputs;
@@ -66,6 +72,7 @@ export async function runReduceTask(
       mapVersion: inputs.mapVersion,
       staged,
       deadLetters: [],
+      ...(largestGroups !== undefined && { largestGroups }),
       counters: task.totals.report(),
       stats: {
         ...statsOf(reduced.side, reduced.gathered, files, fetched),
@@ -86,16 +93,17 @@ export async function runReduceTask(
 /** Brings all segments of the partition together: those that lie here, and those that were fetched. */
 function gatherAll(
   { attempt }: Assignment,
-  { job, kernel, combining }: TaskEnvironment,
+  env: TaskEnvironment,
   inputs: ReduceInputs,
   { status }: UserTask,
   files: RunFiles,
   fetched: Fetched | undefined,
 ): Gathered {
+  const { job, kernel } = env;
   return gather({
     kernel,
     // Without reduce the folded value is the result.
-    fold: combining === "never" && job.reduce !== undefined ? undefined : kernelFold(job),
+    fold: combines(env) ? kernelFold(job) : undefined,
     files,
     attempt,
     runs: inputs.runs,
@@ -120,6 +128,20 @@ function fetchRequest(
     status.touch();
   };
   return { attempt, partition: attempt.index, partitions, files, signal, onBytes };
+}
+
+/** Whether values are folded in front of reduce, or for the output where there is none. */
+function combines({ job, combining }: TaskEnvironment): boolean {
+  if (combining === "never" && job.reduce !== undefined) return false;
+  return job.combine !== undefined || job.aggregate !== undefined;
+}
+
+/** The largest group, where reduce knows how many pairs it had: it is the job's, as each key is in one partition. */
+function largestOf(job: JobDefinition, { largest }: ReduceSide): AttemptDone["largestGroups"] {
+  if (largest === undefined) return undefined;
+  const { key, pairs } = largest;
+  const group = { key: encodedKeyExcerpt(job, key), hash: crc32(key), pairs };
+  return { groups: [group], othersMax: pairs, isEstimate: false };
 }
 
 function statsOf(

@@ -58,7 +58,7 @@ function textDecoder(): Decoder {
 }
 
 /** A reduce that reads values for a long time writes the status page after this many of them. */
-const valuesPerBeat = 0x10000;
+export const valuesPerBeat = 0x10000;
 
 /** Where the values of all groups come from: one for all calls of reduce. */
 export interface ValueSource {
@@ -87,7 +87,7 @@ export class GroupValues implements IterableIterator<unknown> {
     if (this.#from.groups.takeValues()) return this;
     throw new MillraceError(
       "user-error",
-      "the values of a key can be read once, because they stream from disk. Compute all you need in one loop, or collect them first ([...values]) where they are sure to fit into memory",
+      "the values of a key can be read only once, because they stream from disk. Compute all you need in one loop, or collect them first ([...values]) where they are sure to fit into memory",
     );
   }
 

@@ -6,10 +6,12 @@ import {
   fromAttemptId,
   fromCounters,
   fromFailureText,
+  fromLargestGroup,
   fromStats,
   toAttemptId,
   toCounters,
   toFailureText,
+  toLargestGroup,
   toStats,
 } from "../convert-common.ts";
 import { fromSpec, toSpec } from "../convert-job.ts";
@@ -75,6 +77,7 @@ function toEnded(record: EndedRecord) {
     inputBytes: big(record.inputBytes),
     mapStats: toStats(record.mapStats),
     reduceStats: toStats(record.reduceStats),
+    largestGroup: optional(record.largestGroup, toLargestGroup),
     deadLetters: big(record.deadLetters),
     planTasks: toTasks(record.tasks.plan),
     mapTasks: toTasks(record.tasks.map),
@@ -92,6 +95,7 @@ function fromEnded(record: pb.EndedRecord): EndedRecord {
     inputBytes: num(record.inputBytes),
     mapStats: fromStats(record.mapStats),
     reduceStats: fromStats(record.reduceStats),
+    largestGroup: optional(record.largestGroup, fromLargestGroup),
     deadLetters: num(record.deadLetters),
     kept: record.kept,
     number: num(record.number),

@@ -1,6 +1,7 @@
 // Reads the record of a task (TaskRecord of stored.proto) by hand, as a master that takes over reads a million.
 // convert.test.ts compares it with what the library makes of the same schema.
 import { type AttemptId, type Position, phases, sameAttempt } from "../../base/ids.ts";
+import type { GroupSize, LargestGroups } from "../../protocol/largest-groups.ts";
 import type { FailureText, SkippedRecord } from "../../protocol/messages.ts";
 import type { AttemptNumber, TaskRecord, Winner } from "../../protocol/records.ts";
 import { type AttemptStats, attemptStats, noStats, type StatName, type Sums, statNames } from "../../protocol/stats.ts";
@@ -109,6 +110,7 @@ function readWinner(names: StringTable): Winner {
   let stats: AttemptStats | undefined;
   let runLost: string | undefined;
   let lastAside: FailureText | undefined;
+  let largestGroups: LargestGroups | undefined;
   while (reader.next()) {
     if (reader.field === 1) attempt = readAttemptId(names);
     else if (reader.field === 2) worker = reader.repeated(names);
@@ -123,6 +125,7 @@ function readWinner(names: StringTable): Winner {
     else if (reader.field === 11) stats = readStats();
     else if (reader.field === 12) runLost = reader.repeated(names);
     else if (reader.field === 13) lastAside = readFailureText();
+    else if (reader.field === 14) largestGroups = readLargestGroups();
     else reader.skip();
   }
   reader.leave(outer);
@@ -141,6 +144,7 @@ function readWinner(names: StringTable): Winner {
     staged: staged ?? none,
     deadLetters: deadLetters ?? none,
     lastAside,
+    largestGroups,
     counters,
     stats,
     runLost,
@@ -166,6 +170,36 @@ function readFailureText(): FailureText {
   }
   reader.leave(outer);
   return { code, message, stack, where, excerpt, ...(aside !== undefined && { aside }) };
+}
+
+function readLargestGroups(): LargestGroups {
+  const outer = reader.enter();
+  const groups: GroupSize[] = [];
+  let othersMax = 0;
+  let isEstimate = false;
+  while (reader.next()) {
+    if (reader.field === 1) groups.push(readGroupSize());
+    else if (reader.field === 2) othersMax = reader.uint();
+    else if (reader.field === 3) isEstimate = reader.bool();
+    else reader.skip();
+  }
+  reader.leave(outer);
+  return { groups, othersMax, isEstimate };
+}
+
+function readGroupSize(): GroupSize {
+  const outer = reader.enter();
+  let key = "";
+  let hash = 0;
+  let pairs = 0;
+  while (reader.next()) {
+    if (reader.field === 1) key = reader.string();
+    else if (reader.field === 2) hash = reader.uint();
+    else if (reader.field === 3) pairs = reader.uint();
+    else reader.skip();
+  }
+  reader.leave(outer);
+  return { key, hash, pairs };
 }
 
 function readAttemptId(names: StringTable): AttemptId {

@@ -1,6 +1,7 @@
 // Writes the record of a task (TaskRecord of stored.proto) by hand, as a master stores one per result. convert.test.ts
 // compares it with what the library makes of the same schema.
 import type { AttemptId, Position } from "../../base/ids.ts";
+import type { LargestGroups } from "../../protocol/largest-groups.ts";
 import type { FailureText, SkippedRecord } from "../../protocol/messages.ts";
 import type { TaskRecord, Winner } from "../../protocol/records.ts";
 import { type AttemptStats, attemptStats, statNames } from "../../protocol/stats.ts";
@@ -57,6 +58,7 @@ function writeWinner(field: number, winner: Winner): void {
   writeStats(11, winner.stats);
   if (winner.runLost !== undefined) writer.presentString(12, winner.runLost);
   if (winner.lastAside !== undefined) writeFailureText(13, winner.lastAside);
+  if (winner.largestGroups !== undefined) writeLargestGroups(14, winner.largestGroups);
   writer.end(from);
 }
 
@@ -68,6 +70,20 @@ function writeFailureText(field: number, { code, message, stack, where, excerpt,
   if (where !== undefined) writer.presentString(4, where);
   if (excerpt !== undefined) writer.presentString(5, excerpt);
   if (aside !== undefined) writer.presentUint(6, aside);
+  writer.end(from);
+}
+
+function writeLargestGroups(field: number, { groups, othersMax, isEstimate }: LargestGroups): void {
+  const from = writer.begin(field);
+  for (const { key, hash, pairs } of groups) {
+    const group = writer.begin(1);
+    writer.string(1, key);
+    writer.uint(2, hash);
+    writer.uint(3, pairs);
+    writer.end(group);
+  }
+  writer.uint(2, othersMax);
+  writer.uint(3, isEstimate ? 1 : 0);
   writer.end(from);
 }
 

@@ -102,6 +102,7 @@ export class RunningAttempts {
       idleMs: Math.round(now - entry.movedAt),
       runningMs: Math.round(now - entry.startedAt),
       at: page?.at,
+      ...(page?.key !== undefined && { key: page.key }),
     };
   }
 }

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/common.proto.
  */
 export const file_millrace_v1_common: GenFile = /*@__PURE__*/
-  fileDesc("ChhtaWxscmFjZS92MS9jb21tb24ucHJvdG8SC21pbGxyYWNlLnYxIlYKCUF0dGVtcHRJZBILCgNqb2IYASABKAkSDQoFcGhhc2UYAiABKAkSDQoFaW5kZXgYAyABKA0SDQoFZXBvY2gYBCABKAQSDwoHYXR0ZW1wdBgFIAEoBCIoCghQb3NpdGlvbhIMCgRmaWxlGAEgASgNEg4KBm9mZnNldBgCIAEoBCI7Cg1Ta2lwcGVkUmVjb3JkEgwKBGZpbGUYASABKA0SDgoGb2Zmc2V0GAIgASgEEgwKBGh1bmcYAyABKAgiJAoFQ291bnQSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoEiJgCgZSdW5SZWYSKgoKd3JpdHRlbl9ieRgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBIMCgRwYXRoGAIgASgJEg0KBWJ5dGVzGAMgASgEEg0KBXBhaXJzGAQgASgEImkKClN0YWdlZEZpbGUSDgoGb3V0cHV0GAEgASgJEgwKBG5hbWUYAiABKAkSDQoFYnl0ZXMYAyABKAQSDwoHcmVjb3JkcxgEIAEoBBIOCgZzaGEyNTYYBSABKAkSDQoFdG9rZW4YBiABKAkiqAEKC0ZhaWx1cmVUZXh0EgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRISCgVzdGFjaxgDIAEoCUgAiAEBEhIKBXdoZXJlGAQgASgJSAGIAQESFAoHZXhjZXJwdBgFIAEoCUgCiAEBEhIKBWFzaWRlGAYgASgESAOIAQFCCAoGX3N0YWNrQggKBl93aGVyZUIKCghfZXhjZXJwdEIICgZfYXNpZGUi5QIKDEF0dGVtcHRTdGF0cxISCgpyZWNvcmRzX2luGAEgASgEEhAKCGJ5dGVzX2luGAIgASgEEg0KBXBhaXJzGAMgASgEEhMKC3JlY29yZHNfb3V0GAQgASgEEhEKCWJ5dGVzX291dBgFIAEoBBIYChBtZW1vcnlfcnVuX2J5dGVzGAYgASgEEhYKDmRpc2tfcnVuX2J5dGVzGAcgASgEEg4KBnNwaWxscxgIIAEoBBIOCgZncm91cHMYCSABKAQSEQoJZ3JvdXBfbWF4GAogASgEEg8KB3dhbGxfbXMYCyABKAESFQoNZmV0Y2hlZF9ieXRlcxgMIAEoBBIXCg92YWx1ZXNfcmV0dXJuZWQYDSABKAQSEwoLYXNpZGVfbGluZXMYDiABKAQSEwoLYXNpZGVfYnl0ZXMYDyABKAQSEwoLdGltZXJzX2xlZnQYECABKAQSEwoLb3RoZXJzX2xlZnQYESABKARiBnByb3RvMw");
+  fileDesc("ChhtaWxscmFjZS92MS9jb21tb24ucHJvdG8SC21pbGxyYWNlLnYxIlYKCUF0dGVtcHRJZBILCgNqb2IYASABKAkSDQoFcGhhc2UYAiABKAkSDQoFaW5kZXgYAyABKA0SDQoFZXBvY2gYBCABKAQSDwoHYXR0ZW1wdBgFIAEoBCIoCghQb3NpdGlvbhIMCgRmaWxlGAEgASgNEg4KBm9mZnNldBgCIAEoBCI7Cg1Ta2lwcGVkUmVjb3JkEgwKBGZpbGUYASABKA0SDgoGb2Zmc2V0GAIgASgEEgwKBGh1bmcYAyABKAgiJAoFQ291bnQSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoEiJgCgZSdW5SZWYSKgoKd3JpdHRlbl9ieRgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBIMCgRwYXRoGAIgASgJEg0KBWJ5dGVzGAMgASgEEg0KBXBhaXJzGAQgASgEImkKClN0YWdlZEZpbGUSDgoGb3V0cHV0GAEgASgJEgwKBG5hbWUYAiABKAkSDQoFYnl0ZXMYAyABKAQSDwoHcmVjb3JkcxgEIAEoBBIOCgZzaGEyNTYYBSABKAkSDQoFdG9rZW4YBiABKAkiqAEKC0ZhaWx1cmVUZXh0EgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRISCgVzdGFjaxgDIAEoCUgAiAEBEhIKBXdoZXJlGAQgASgJSAGIAQESFAoHZXhjZXJwdBgFIAEoCUgCiAEBEhIKBWFzaWRlGAYgASgESAOIAQFCCAoGX3N0YWNrQggKBl93aGVyZUIKCghfZXhjZXJwdEIICgZfYXNpZGUinQEKDUxhcmdlc3RHcm91cHMSMAoGZ3JvdXBzGAEgAygLMiAubWlsbHJhY2UudjEuTGFyZ2VzdEdyb3Vwcy5Hcm91cBISCgpvdGhlcnNfbWF4GAIgASgEEhMKC2lzX2VzdGltYXRlGAMgASgIGjEKBUdyb3VwEgsKA2tleRgBIAEoCRIMCgRoYXNoGAIgASgNEg0KBXBhaXJzGAMgASgEIj8KDExhcmdlc3RHcm91cBILCgNrZXkYASABKAkSDQoFcGFpcnMYAiABKAQSEwoLaXNfZXN0aW1hdGUYAyABKAgi5QIKDEF0dGVtcHRTdGF0cxISCgpyZWNvcmRzX2luGAEgASgEEhAKCGJ5dGVzX2luGAIgASgEEg0KBXBhaXJzGAMgASgEEhMKC3JlY29yZHNfb3V0GAQgASgEEhEKCWJ5dGVzX291dBgFIAEoBBIYChBtZW1vcnlfcnVuX2J5dGVzGAYgASgEEhYKDmRpc2tfcnVuX2J5dGVzGAcgASgEEg4KBnNwaWxscxgIIAEoBBIOCgZncm91cHMYCSABKAQSEQoJZ3JvdXBfbWF4GAogASgEEg8KB3dhbGxfbXMYCyABKAESFQoNZmV0Y2hlZF9ieXRlcxgMIAEoBBIXCg92YWx1ZXNfcmV0dXJuZWQYDSABKAQSEwoLYXNpZGVfbGluZXMYDiABKAQSEwoLYXNpZGVfYnl0ZXMYDyABKAQSEwoLdGltZXJzX2xlZnQYECABKAQSEwoLb3RoZXJzX2xlZnQYESABKARiBnByb3RvMw");
 
 /**
  * @generated from message millrace.v1.AttemptId
@@ -250,6 +250,97 @@ export const FailureTextSchema: GenMessage<FailureText> = /*@__PURE__*/
   messageDesc(file_millrace_v1_common, 6);
 
 /**
+ * The largest groups of a task, for the summary.
+ *
+ * @generated from message millrace.v1.LargestGroups
+ */
+export type LargestGroups = Message<"millrace.v1.LargestGroups"> & {
+  /**
+   * Largest first.
+   *
+   * @generated from field: repeated millrace.v1.LargestGroups.Group groups = 1;
+   */
+  groups: LargestGroups_Group[];
+
+  /**
+   * The most pairs that a group may have had which is not listed.
+   *
+   * @generated from field: uint64 others_max = 2;
+   */
+  othersMax: bigint;
+
+  /**
+   * A sample was counted.
+   *
+   * @generated from field: bool is_estimate = 3;
+   */
+  isEstimate: boolean;
+};
+
+/**
+ * Describes the message millrace.v1.LargestGroups.
+ * Use `create(LargestGroupsSchema)` to create a new message.
+ */
+export const LargestGroupsSchema: GenMessage<LargestGroups> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_common, 7);
+
+/**
+ * @generated from message millrace.v1.LargestGroups.Group
+ */
+export type LargestGroups_Group = Message<"millrace.v1.LargestGroups.Group"> & {
+  /**
+   * An excerpt of the key; of keys with the same excerpt the hash says which one it is.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: uint32 hash = 2;
+   */
+  hash: number;
+
+  /**
+   * @generated from field: uint64 pairs = 3;
+   */
+  pairs: bigint;
+};
+
+/**
+ * Describes the message millrace.v1.LargestGroups.Group.
+ * Use `create(LargestGroups_GroupSchema)` to create a new message.
+ */
+export const LargestGroups_GroupSchema: GenMessage<LargestGroups_Group> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_common, 7, 0);
+
+/**
+ * @generated from message millrace.v1.LargestGroup
+ */
+export type LargestGroup = Message<"millrace.v1.LargestGroup"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: uint64 pairs = 2;
+   */
+  pairs: bigint;
+
+  /**
+   * @generated from field: bool is_estimate = 3;
+   */
+  isEstimate: boolean;
+};
+
+/**
+ * Describes the message millrace.v1.LargestGroup.
+ * Use `create(LargestGroupSchema)` to create a new message.
+ */
+export const LargestGroupSchema: GenMessage<LargestGroup> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_common, 8);
+
+/**
  * @generated from message millrace.v1.AttemptStats
  */
 export type AttemptStats = Message<"millrace.v1.AttemptStats"> & {
@@ -344,5 +435,5 @@ export type AttemptStats = Message<"millrace.v1.AttemptStats"> & {
  * Use `create(AttemptStatsSchema)` to create a new message.
  */
 export const AttemptStatsSchema: GenMessage<AttemptStats> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_common, 7);
+  messageDesc(file_millrace_v1_common, 9);
 

@@ -1,4 +1,4 @@
-import type { JobView } from "../../protocol/view.ts";
+import type { JobView } from "../protocol/view.ts";
 
 const phaseOf: Partial<Record<JobView["state"], string>> = {
   planning: "plan",
