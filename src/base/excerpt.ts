@@ -1,4 +1,4 @@
-import { inspect } from "node:util";
+import { inspect, types } from "node:util";
 import { limits } from "./limits.ts";
 import { unprintable } from "./printable.ts";
 
@@ -9,12 +9,16 @@ import { unprintable } from "./printable.ts";
 export function excerptOf(value: unknown): string {
   let text: string;
   try {
+    if (types.isPromise(value)) return aPromise;
     text = typeof value === "string" ? JSON.stringify(value.slice(0, limits.excerptBytes)) : shown(value);
   } catch {
     text = `a value that can't be shown (${typeof value})`;
   }
   return text.length > limits.excerptBytes ? `${text.slice(0, limits.excerptBytes - 1)}…` : text;
 }
+
+/** How messages show a promise where a value is needed. */
+export const aPromise = "a promise (a missing await?)";
 
 /**
  * A key as status pages, stored records and screens show it: at most `limits.keyExcerptBytes` bytes, with nothing in it

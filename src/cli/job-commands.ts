@@ -13,6 +13,7 @@ import {
 } from "./options.ts";
 import { linePrinter } from "./screen/line-printer.ts";
 import { isKeptHere, settingsOf, settingsOfRun } from "./settings/apply.ts";
+import { refuseSwapped } from "./swapped.ts";
 import { isTestFile } from "./test/test-name.ts";
 
 /** Records of each file that `head` shows where it is not told how many. */
@@ -48,6 +49,7 @@ Examples:
   zcat huge.gz | millrace run job.ts - --quiet | head`),
     )
     .action(async (job, inputs, flags, command: Command) => {
+      await refuseSwapped("run", job, inputs);
       const { master, slots, memory } = flags;
       const firstSlot = startFirstSlot(master === undefined ? { slots, memoryBytes: memory } : describing);
       const settings = { used: settingsOf(command), isKeptHere: isKeptHere(command) };
@@ -61,6 +63,7 @@ function addPlan(millrace: Command): void {
     .argument("[input...]", "files, folders, globs", pathArguments("an input"))
     .addHelpText("after", below("Example:\n  millrace plan job.ts 'logs/*.gz' -o counts --memory 1GB"))
     .action(async (job, inputs, flags, command: Command) => {
+      await refuseSwapped("plan", job, inputs);
       const { endable } = await import("./endable.ts");
       return endable({ workDir: undefined }, async () => {
         const firstSlot = startFirstSlot(describing);
@@ -90,6 +93,7 @@ Examples:
   millrace test join.ts --input users=users.csv --input orders=some-orders.ndjson`),
     )
     .action(async (job, inputs, flags, command: Command) => {
+      await refuseSwapped("test", job, inputs);
       if (isTestFile(job)) {
         const given = command.options.filter((each) => command.getOptionValueSource(each.attributeName()) === "cli");
         const names = given.map((each) => each.long ?? each.flags).filter((name) => name !== "--color");
@@ -122,6 +126,7 @@ Examples:
   millrace sim job.ts 'logs/*.gz' --seed 17 --verbose        one of them again, event by event`),
     )
     .action(async (job, inputs, flags) => {
+      await refuseSwapped("sim", job, inputs);
       const { endable } = await import("./endable.ts");
       return endable({ workDir: undefined }, async () => {
         const firstSlot = startFirstSlot(describing);
@@ -164,6 +169,7 @@ Examples:
   millrace replay job.ts 'logs/*.ndjson' --key '["ann",404]'`),
     )
     .action(async (job, given = [], flags) => {
+      await refuseSwapped("replay", job, given);
       const { endable } = await import("./endable.ts");
       return endable({ workDir: undefined, isDebugged: flags.inspect }, async () => {
         const firstSlot = startFirstSlot(describing);
@@ -211,7 +217,10 @@ Examples:
   millrace clean
   millrace clean results --work-dir /fast --remove`),
     )
-    .action(async (folders = [], flags) => (await import("./commands/clean.ts")).cleanCommand(folders, flags));
+    .action(async (folders = [], flags, command: Command) => {
+      const isTyped = command.getOptionValueSource("workDir") === "cli";
+      return (await import("./commands/clean.ts")).cleanCommand(folders, flags, isTyped);
+    });
 }
 
 function addInit(millrace: Command): void {

@@ -16,6 +16,7 @@ import { errorEvent, errorLines, exitCodeOf, printable } from "./screen/error-te
 import { eventLine, eventSink } from "./screen/event-stream.ts";
 import { linePrinter } from "./screen/line-printer.ts";
 import { applySettings, settingsOf, settingText, settle } from "./settings/apply.ts";
+import { looksLikeModule } from "./swapped.ts";
 import { isTestFile } from "./test/test-name.ts";
 
 export function program(): Command {
@@ -145,6 +146,7 @@ async function runCommandLine(): Promise<void> {
       if (!(error instanceof CommanderError)) throw error;
       // Help and version end with 0; a wrong word has been explained already.
       process.exitCode = error.exitCode === 0 ? 0 : 2;
+      if (error.code === "commander.unknownCommand") await tellRun(process.argv.slice(2));
       if (error.code === "commander.helpDisplayed" && at.command !== undefined) await helpOfJob(at.command);
     }
   } catch (error) {
@@ -153,6 +155,15 @@ async function runCommandLine(): Promise<void> {
     process.exitCode = exitCodeOf(error);
     tellSettings(error, at.command);
   }
+}
+
+/** For somebody who has left out the command. */
+async function tellRun([job = "", ...others]: readonly string[]): Promise<void> {
+  if (!looksLikeModule(job)) return;
+  const { quoted } = await import("./screen/hints.ts");
+  const files = others.findIndex((word) => word.startsWith("-"));
+  const inputs = files < 0 ? others : others.slice(0, files);
+  process.stderr.write(`to run a job:  millrace run ${[job, ...inputs].map(quoted).join(" ")}\n`);
 }
 
 /** A refusal may be about a value that is not on the command line. */

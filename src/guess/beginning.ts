@@ -3,7 +3,7 @@
 import { isUtf8 } from "node:buffer";
 import { MillraceError } from "../base/error.ts";
 import { formatBytes, formatCount } from "../base/units.ts";
-import { refuseForeign } from "../format/blocks/content.ts";
+import { otherEncoding, refuseForeign } from "../format/blocks/content.ts";
 import { BadRecord, type InputFormat } from "../format/format.ts";
 
 export interface Beginning {
@@ -40,7 +40,7 @@ export async function refuseNoLines(beginning: Beginning): Promise<void> {
   if (!isUtf8(text)) {
     const at = firstInvalid(text);
     throw refuse(
-      `byte 0x${text[at]!.toString(16)} at ${formatCount(at)} is not UTF-8. Convert the file first (iconv -f LATIN1 -t UTF-8 OLD > NEW, where it is Latin-1); text({ invalid: "replace" }) reads it as it is`,
+      `byte 0x${text[at]!.toString(16)} at ${formatCount(at)} is not UTF-8. Where the file is in another encoding ${otherEncoding}; text({ invalid: "replace" }) and lines() read it as it is`,
     );
   }
   let controls = 0;

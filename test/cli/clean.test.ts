@@ -56,6 +56,18 @@ export default defineJob({ name: "count", input: text(), key: utf8, value: uint,
   expect((await millrace(["clean"], { cwd, env })).stdout.toString()).toBe("nothing is left of killed runs\n");
 });
 
+test("a folder that is not there is refused: it would look like one where nothing is left", async () => {
+  for (const [words, why] of [
+    [["nowhere"], "nowhere: there is no such folder"],
+    [[".", "in.txt"], "in.txt: it is no folder"],
+    [["--work-dir", "nowhere"], "nowhere: there is no such folder"],
+    [["s3://b/k"], "s3://b/k is on an object store"],
+  ] as const) {
+    const { code, stderr, stdout } = await millrace(["clean", ...words], { cwd, env });
+    expect([code, stdout.toString(), stderr]).toEqual([2, "", expect.stringContaining(why)]);
+  }
+});
+
 test("a run that is at work is not listed", async () => {
   writeFileSync(
     join(cwd, "slow.ts"),

@@ -2,7 +2,7 @@
 // without changing it uses these.
 import { types } from "node:util";
 import { MillraceError } from "../error.ts";
-import { excerptOf } from "../excerpt.ts";
+import { aPromise, excerptOf } from "../excerpt.ts";
 
 /**
  * Whether the object is plain: made by `{}`, JSON.parse, Object.create(null) or a csv reader, without symbols as names.
@@ -53,7 +53,7 @@ function nameOf(part: unknown): string {
     case "object": {
       if (part === null) return "null";
       if (types.isProxy(part)) return "a Proxy";
-      if (types.isPromise(part)) return "a promise (a missing await?)";
+      if (types.isPromise(part)) return aPromise;
       const className = classNameOf(part);
       return className === undefined
         ? `an object (${excerptOf(part)})`

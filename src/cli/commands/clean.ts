@@ -1,6 +1,9 @@
 // `millrace clean`: lists what killed runs have left on this machine, and removes it when asked to.
+import { statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { resolve } from "node:path";
+import { MillraceError } from "../../base/error.ts";
+import { isUrl } from "../../base/paths.ts";
 import { systemClock } from "../../base/system/clock.ts";
 import { dayMs, formatBytes, formatCounted, formatDuration } from "../../base/units.ts";
 import { type Leftover, leftovers, removeLeftover } from "../../engine/leftovers.ts";
@@ -18,9 +21,16 @@ export interface CleanFlags {
   readonly json: boolean;
 }
 
-export async function cleanCommand(folders: readonly string[], { workDir, remove, json }: CleanFlags): Promise<void> {
+/** `isTyped`: the work directory is not from a file of settings, whose first run may not have made it yet. */
+export async function cleanCommand(
+  folders: readonly string[],
+  { workDir, remove, json }: CleanFlags,
+  isTyped: boolean,
+): Promise<void> {
   const print = linePrinter();
   const given = folders.length === 0 ? ["."] : folders;
+  for (const folder of given) refuseNoFolder("", folder);
+  if (workDir !== undefined && isTyped) refuseNoFolder("--work-dir ", workDir);
   const found = await leftovers([...new Set([...given, workDir ?? tmpdir()].map((folder) => resolve(folder)))]);
   const storage = createStorage();
   const isGone = new Map<Leftover, boolean>();
@@ -56,6 +66,18 @@ export async function cleanCommand(folders: readonly string[], { workDir, remove
   process.exitCode = 4;
   for (const { path } of kept)
     print(`${pc.red("kept")} ${printable(showPath(path))}: it is in use again, or can't be removed`);
+}
+
+/** Nothing left and a misspelt folder look the same. */
+function refuseNoFolder(option: string, folder: string): void {
+  if (isUrl(folder)) {
+    const what = `${option}${showPath(folder)} is on an object store, and this looks at folders of this machine`;
+    throw new MillraceError("wrong-usage", `${what}: what a run leaves here is in --work-dir or the temporary folder`);
+  }
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found?.isDirectory() === true) return;
+  const why = found === undefined ? "there is no such folder" : "it is no folder";
+  throw new MillraceError("wrong-usage", `${option}${showPath(folder)}: ${why}`);
 }
 
 function ageText(ms: number): string {

@@ -1,5 +1,6 @@
 // `millrace head`: shows the first records of files as a format sees them, with their offsets.
 import type { ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
 import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
 import { readsText, refuseForeign } from "../../format/blocks/content.ts";
@@ -38,6 +39,9 @@ export async function headCommand(
     throw new MillraceError("wrong-usage", "give --job, whose format it is, or --format and --delimiter");
   if (job === undefined && input !== undefined)
     throw new MillraceError("wrong-usage", "--input NAME is one of a job's inputs: give --job too");
+  const number = paths.find((path, i) => i > 0 && /^\d+$/.test(path) && !existsSync(path));
+  if (number !== undefined)
+    throw new MillraceError("wrong-usage", `there is no file ${number}: how many records are shown is  -n ${number}`);
   const ofJob = job === undefined ? undefined : await jobsFormat(job, input, firstSlot);
   let isOpen = true;
   const print = linePrinter(() => {

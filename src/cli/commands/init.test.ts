@@ -76,3 +76,14 @@ it.each([
 ])("names the job after %s: %s", (source, name) => {
   expect(nameAfter(source)).toBe(name);
 });
+
+it("says where a name stands, and how a file is given, where one is in the other's place", async () => {
+  writeFileSync(join(folder, "a.ndjson"), '{"a":1}\n');
+  await expect(initCommand(undefined, { from: ["a.ndjson", "visits"] }, folder)).rejects.toThrow(
+    "there is no file visits; the name of a job stands before --from:  millrace init visits --from a.ndjson",
+  );
+  await expect(initCommand("a.ndjson", {}, folder)).rejects.toThrow(
+    "a.ndjson is a file, and no name of a job: for a job that reads it  millrace init --from a.ndjson",
+  );
+  expect(readdirSync(folder)).toEqual(["a.ndjson"]);
+});

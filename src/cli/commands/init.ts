@@ -1,10 +1,12 @@
 // `millrace init`: writes a job and a test for it, which run as they are, and what a project of jobs needs beside them.
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
 import type { Wanted } from "../../guess/guess-format.ts";
 import { writeNew } from "../init/files.ts";
-import { checkName, nameAfter, usualName } from "../init/name.ts";
+import { checkName, isName, nameAfter, usualName } from "../init/name.ts";
 import { plainJob } from "../init/plain.ts";
 import { missingProjectFiles } from "../init/project.ts";
 import { printable } from "../screen/error-text.ts";
@@ -24,12 +26,33 @@ export async function initCommand(
   folder: string,
 ): Promise<readonly string[]> {
   const { from } = flags;
+  if (given === undefined) refuseNameBehind(from, folder);
+  else if (from === undefined) refuseFileAsName(given, folder);
   const name = given ?? (from === undefined ? usualName : nameAfter(from[0]!));
   checkName(name);
   if (from !== undefined) return initFrom(name, from, flags, folder);
   if (flags.format !== undefined || flags.delimiter !== undefined)
     throw new MillraceError("wrong-usage", "--format and --delimiter say how files are read: give some with --from");
   return written({ name, folder, ...plainJob(name), inputs: ["FILE"] });
+}
+
+/** `--from` takes all the words behind it, a name too. */
+function refuseNameBehind(from: readonly string[] = [], folder: string): void {
+  const last = from.at(-1);
+  if (from.length < 2 || last === undefined || !isName(last) || existsSync(resolve(folder, last))) return;
+  const files = from.slice(0, -1).map(quoted).join(" ");
+  throw new MillraceError(
+    "wrong-usage",
+    `there is no file ${last}; the name of a job stands before --from:  millrace init ${last} --from ${files}`,
+  );
+}
+
+function refuseFileAsName(name: string, folder: string): void {
+  if (isName(name) || !existsSync(resolve(folder, name))) return;
+  throw new MillraceError(
+    "wrong-usage",
+    `${quoted(name)} is a file, and no name of a job: for a job that reads it  millrace init --from ${quoted(name)}`,
+  );
 }
 
 async function initFrom(

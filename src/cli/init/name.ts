@@ -7,9 +7,13 @@ const pattern = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 /** Longer names of files are cut to it: a job's file is named after the first one. */
 const charactersMax = 40;
 
+export function isName(name: string): boolean {
+  return pattern.test(name);
+}
+
 /** Throws `wrong-usage` for what is no name of a job. */
 export function checkName(name: string): void {
-  if (pattern.test(name)) return;
+  if (isName(name)) return;
   throw new MillraceError(
     "wrong-usage",
     `a job's name is lower-case words joined by hyphens, such as "page-views", not ${JSON.stringify(name)}`,

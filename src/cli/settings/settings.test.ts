@@ -221,7 +221,7 @@ describe("a file of settings", () => {
     ["an option of run() alone", `{"signal":1}`, /no setting "signal"/],
     ["a name of every object's", `{"__proto__":1}`, /no setting "__proto__"/],
     ["a number as text", `{"slots":"2"}`, /slots is a whole number from 1 to \d+, not "2"/],
-    ["a size without a unit's text", `{"memory":1000}`, /memory is text, like "2GB"/],
+    ["a size without a unit's text", `{"memory":1000}`, /memory is a size as text, like "2GB"/],
     ["a time of no unit", `{"taskTimeout":"10"}`, /taskTimeout/],
     ["a word for true", `{"noProgress":"yes"}`, /noProgress is true or false/],
     ["an address of something else", `{"master":"ftp://x"}`, /not an address/],

@@ -53,9 +53,9 @@ function checkOf(option: RunOption): Check {
     case "count":
       return wholeNumber(option.min, option.max);
     case "size":
-      return measured(parseSize);
+      return measured(parseSize, 'a size as text, like "2GB"');
     case "duration":
-      return measured(parseDuration);
+      return measured(parseDuration, 'a time as text, like "10m"');
     case "paths":
       return (name, value) => words(name, value, (each, given) => resolve(path(each, given)));
     case "variables":
@@ -158,9 +158,8 @@ function wholeNumber(min: number, max: number): Check {
   };
 }
 
-function measured(parse: (text: string, what: string) => number): Check {
-  return (name, value) =>
-    parse(typeof value === "string" ? value : refuse(name, 'text, like "2GB" or "10m"', value), name);
+function measured(parse: (text: string, what: string) => number, wanted: string): Check {
+  return (name, value) => parse(typeof value === "string" ? value : refuse(name, wanted, value), name);
 }
 
 function oneOf(choices: readonly string[]): Check {

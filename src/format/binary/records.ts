@@ -2,6 +2,7 @@
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { asBuffer } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
 import { limits } from "../../base/limits.ts";
 import { formatBytes, formatCount } from "../../base/units.ts";
 import { blockBytes } from "../blocks/block.ts";
@@ -23,7 +24,7 @@ export function records(length?: number): Format<Uint8Array> {
     return refuses(fixedRecords(length), refusal);
   throw new MillraceError(
     "wrong-job",
-    `records() takes the length of a record in bytes, from 1 to ${formatCount(limits.recordBytesMax)}, not ${length}`,
+    `records() takes the length of a record in bytes, from 1 to ${formatCount(limits.recordBytesMax)}, not ${excerptOf(length)}`,
   );
 }
 
@@ -68,7 +69,7 @@ function prefixedRecords(): Format<Uint8Array> {
 
 function checkBytes(record: unknown): void {
   if (!(record instanceof Uint8Array))
-    throw new MillraceError("bad-output", `records() writes Uint8Array, not ${typeof record}`);
+    throw new MillraceError("bad-output", `records() writes Uint8Array, not ${excerptOf(record)}`);
 }
 
 /**

@@ -93,6 +93,10 @@ export async function refuseForeign(
   );
 }
 
+/** What to do about a file of text whose encoding is unknown, and not UTF-8. */
+export const otherEncoding =
+  "convert it first, for example  iconv -f LATIN1 -t UTF-8 OLD > NEW , or as it is read:  --decompress 'iconv -f LATIN1 -t UTF-8'";
+
 function begins(...magics: readonly string[]): (head: Buffer) => boolean {
   const all = magics.map((magic) => Buffer.from(magic, "hex"));
   return (head) => all.some((magic) => head.subarray(0, magic.length).equals(magic));

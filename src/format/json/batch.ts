@@ -6,6 +6,7 @@ import { badRecordIn } from "../blocks/reader.ts";
 import { type BadRecord, type RecordBatch, UserThrew } from "../format.ts";
 import { byteOrderMark } from "../lines/decoder.ts";
 import { noRecord } from "../lines/reader.ts";
+import { MissingField } from "./field.ts";
 
 /**
  * Records of a block, from some offset to `batch.end`. `bad` is the record there, to be thrown once these have been
@@ -74,9 +75,11 @@ export function refused(
   const start = base + (isMarked(block, at) ? 0 : at);
   const found = bytes.indexOf(10, at);
   const end = base + (found < 0 ? bytes.length : found + 1);
+  const line = () => bytes.toString("utf8", at, found < 0 ? bytes.length : found);
+  const why = thrown instanceof MissingField ? thrown.of(line()) : thrown;
   return {
     batch: { records, starts, end: start },
-    bad: badRecordIn(block, thrown instanceof UserThrew ? thrown : messageOf(thrown), start, end),
+    bad: badRecordIn(block, thrown instanceof UserThrew ? thrown : messageOf(why), start, end),
   };
 }
 

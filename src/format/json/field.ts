@@ -1,5 +1,6 @@
 // One declared field of a JSON object: reading its value by its codec, and writing it.
 
+import { didYouMean } from "../../base/closest.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { messageOf } from "../../base/value/message.ts";
@@ -22,6 +23,28 @@ export function setField(record: Record<string, unknown>, name: string, value: u
     record[name] = value;
   }
 }
+
+/** A declared field that a record does not have, or has as null. */
+export class MissingField extends MillraceError {
+  readonly field: string;
+  readonly kind: "missing" | "null";
+
+  constructor(field: string, kind: "missing" | "null", near = "") {
+    super("bad-input", `field ${JSON.stringify(field)} is ${kind}${near}; nullable(…) reads that as null`);
+    this.field = field;
+    this.kind = kind;
+  }
+
+  /** With the name that may be meant, of those that the record has. */
+  of(line: string): MissingField {
+    if (this.kind === "null") return this;
+    const names = Object.keys(JSON.parse(line) as object).slice(0, namesLooked);
+    return new MissingField(this.field, this.kind, didYouMean(this.field, names));
+  }
+}
+
+/** How many of a record's names are compared with the one that is missing. */
+const namesLooked = 1_000;
 
 /**
  * The codec reads its text form, so a JSON string for a number's codec would pass. Therefore the result must be of the
@@ -64,7 +87,7 @@ export function fieldValue(
     case "missing":
     case "null":
       if (takesNull(codec)) return null;
-      throw new MillraceError("bad-input", `field ${JSON.stringify(name)} is ${kind}; nullable(…) reads that as null`);
+      throw new MissingField(name, kind);
   }
   const shown = kind === "other" ? "an object or array" : kind === "string" ? excerptOf(text) : text;
   throw new MillraceError("bad-input", `field ${JSON.stringify(name)} is of the wrong type: ${shown}`);

@@ -1,6 +1,7 @@
 // One JSON value per line: `ndjson()`. docs/formats/ndjson.md describes it.
 import { asBuffer } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
 import { checkOptions, type OptionNames } from "../../base/value/known-options.ts";
 import { hasValidate } from "../../base/value/standard-schema.ts";
 import { strictJson } from "../../base/value/strict-json.ts";
@@ -90,12 +91,23 @@ export function ndjson(
     if (more !== undefined) throw wrongOptions();
   } else checkOptions("ndjson(schema)", more, recordOptions);
   if (schema === undefined && "fields" in first) {
-    if (typeof first.fields !== "object" || first.fields === null || "integers" in first) throw wrongOptions();
+    if ("integers" in first) throw wrongOptions();
+    if (typeof first.fields !== "object" || first.fields === null || Array.isArray(first.fields)) {
+      throw new MillraceError(
+        "wrong-job",
+        `ndjson({ fields }) takes an object of codecs by name, such as { id: utf8 }, not ${excerptOf(first.fields)}`,
+      );
+    }
     const { read, write } = jsonFields(first.fields);
     return refuses(jsonLines(read, write), writesProperties("ndjson({ fields })", Object.keys(first.fields)));
   }
   const { integers = "refuse" } = (schema === undefined ? (first as NdjsonOptions) : more) ?? {};
-  if (!isOneOf(integers)) throw wrongOptions();
+  if (!isOneOf(integers)) {
+    throw new MillraceError(
+      "wrong-job",
+      `ndjson({ integers }) takes "refuse", "round" or "bigint", not ${excerptOf(integers)}`,
+    );
+  }
   if (schema !== undefined && !hasValidate(schema)) throw wrongOptions();
   const check = schema === undefined ? undefined : checkedBy(schema);
   const write = integers === "bigint" ? writeBigints : writeJson;

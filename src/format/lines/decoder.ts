@@ -11,6 +11,7 @@ import { isAscii, isUtf8, transcode } from "node:buffer";
 import type { Block } from "../blocks/block.ts";
 import { blockBytes } from "../blocks/block.ts";
 import type { Boundary } from "../blocks/boundary.ts";
+import { otherEncoding } from "../blocks/content.ts";
 import { badRecordIn } from "../blocks/reader.ts";
 import type { BadRecord, RecordBatch } from "../format.ts";
 
@@ -156,7 +157,9 @@ export class LineDecoder {
       if (!isUtf8(record)) {
         if (this.#options.invalid === "fail") {
           const start = mark > 0 && at === mark ? 0 : at;
-          const message = `the record is not UTF-8 (first wrong byte at offset ${base + at + firstInvalid(record)})`;
+          const wrong = firstInvalid(record);
+          const byte = `byte 0x${record[wrong]!.toString(16)} at offset ${base + at + wrong}`;
+          const message = `the record is not UTF-8 (${byte}). Where the file is in another encoding ${otherEncoding}; text({ invalid: "replace" }) and lines() read it as it is`;
           const behindRecord = base + Math.min(behind, bytes.length);
           return [badRecordIn(block, message, base + start, behindRecord), replaced];
         }

@@ -31,6 +31,6 @@ describe("lines()", () => {
 
   it("refuses to write what would be two lines", () => {
     expect(() => writeAll(lines(), [bytes(1, 10)])).toThrow(/line feed/);
-    expect(() => writeAll(lines(), ["text" as unknown as Uint8Array])).toThrow(/writes Uint8Array, not string/);
+    expect(() => writeAll(lines(), ["text" as unknown as Uint8Array])).toThrow(/writes Uint8Array, not "text"/);
   });
 });

@@ -1,6 +1,7 @@
 // Lines as bytes, unchanged: `lines()`. docs/formats/lines.md describes it.
 import { asBuffer, sharedCopy } from "../../base/bytes/bytes.ts";
 import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
 import type { Block } from "../blocks/block.ts";
 import { blockBytes } from "../blocks/block.ts";
 import { delimited } from "../blocks/boundary.ts";
@@ -25,7 +26,7 @@ export function lines(): Format<Uint8Array> {
     readByteLines: (chunks, from) => readBlocks(chunks, from, { boundary: delimited(lineFeed) }),
     write(record, out) {
       if (!(record instanceof Uint8Array))
-        throw new MillraceError("bad-output", `lines() writes Uint8Array, not ${typeof record}`);
+        throw new MillraceError("bad-output", `lines() writes Uint8Array, not ${excerptOf(record)}`);
       if (indexOf.call(record, 10) >= 0) {
         throw new MillraceError(
           "bad-output",

@@ -8,7 +8,14 @@ import {
   wantedEvery,
   writeAll,
 } from "../../../test/conformance/format.ts";
+import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
+import { utf8 } from "../../job/codecs/utf8.ts";
+import { records } from "../binary/records.ts";
 import { BadRecord } from "../format.ts";
+import { ndjson } from "../json/ndjson.ts";
+import { csv } from "../table/csv.ts";
+import { tsv } from "../table/tsv.ts";
+import { lines } from "./lines.ts";
 import { text } from "./text.ts";
 
 const line = fc
@@ -85,7 +92,9 @@ describe("text()", () => {
     expect(seen).toEqual(["good"]);
     expect(bad).toBeInstanceOf(BadRecord);
     expect(bad).toMatchObject({ start: 8, end: 19 });
-    expect((bad as BadRecord).message).toMatch(/not UTF-8.*offset 15/);
+    expect((bad as BadRecord).message).toMatch(
+      /not UTF-8 \(byte 0x[0-9a-f]{2} at offset 15\).*iconv -f LATIN1 -t UTF-8/,
+    );
     expect(Buffer.from((bad as BadRecord).bytes).toString("latin1")).toBe("so far \xc3(\r\n");
   });
 
@@ -172,4 +181,11 @@ describe("text() with a delimiter that overlaps itself", () => {
       );
     },
   );
+});
+
+it("asks for an await where a promise is written, as do all formats", () => {
+  for (const format of [text(), lines(), records(), csv(), tsv(), tsv({ columns: { a: utf8 } }), ndjson()])
+    expect(() => format.write(Promise.resolve("a") as never, new ByteBuffer())).toThrow(
+      /a promise \(a missing await\?\)/,
+    );
 });

@@ -1,5 +1,6 @@
 // Lines as strings: `text()`. docs/formats/text.md describes it.
 import { MillraceError } from "../../base/error.ts";
+import { excerptOf } from "../../base/excerpt.ts";
 import { checkOptions, type OptionNames } from "../../base/value/known-options.ts";
 import { delimited, overlapsItself } from "../blocks/boundary.ts";
 import type { TextFormat } from "../blocks/content.ts";
@@ -31,11 +32,11 @@ export function text(
   if (typeof delimiter !== "string" || delimiter === "" || !delimiter.isWellFormed()) {
     throw new MillraceError(
       "wrong-job",
-      `text({ delimiter }) takes a string of at least one character, not ${JSON.stringify(delimiter)}`,
+      `text({ delimiter }) takes a string of at least one character, not ${excerptOf(delimiter)}`,
     );
   }
   if (invalid !== "fail" && invalid !== "replace") {
-    throw new MillraceError("wrong-job", `text({ invalid }) takes "fail" or "replace", not ${JSON.stringify(invalid)}`);
+    throw new MillraceError("wrong-job", `text({ invalid }) takes "fail" or "replace", not ${excerptOf(invalid)}`);
   }
   const stripCarriageReturn = delimiter === "\n";
   const bytes = Buffer.from(delimiter);
@@ -47,7 +48,7 @@ export function text(
     read: (chunks, from) => readLines(chunks, from, { delimiter, stripCarriageReturn, invalid }),
     write(record, out) {
       if (typeof record !== "string")
-        throw new MillraceError("bad-output", `text() writes strings, not ${typeof record}`);
+        throw new MillraceError("bad-output", `text() writes strings, not ${excerptOf(record)}`);
       if (record.includes(delimiter) || (overlaps && `${record}${delimiter}`.indexOf(delimiter) < record.length)) {
         throw wouldChange(record, delimiter);
       }

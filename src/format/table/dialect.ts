@@ -29,15 +29,13 @@ export function dialectOf(options: TableOptions): Dialect {
   const taken = [quote, escaper].filter((character) => character !== undefined);
   const isText = typeof delimiter === "string" && /^[^\n\r]+$/.test(delimiter) && delimiter.isWellFormed();
   if (!isText || taken.some((character) => delimiter.includes(character))) {
-    throw wrong(
-      `csv({ delimiter }) takes text without quotes, escapes and line ends, not ${JSON.stringify(delimiter)}`,
-    );
+    throw wrong(`csv({ delimiter }) takes text without quotes, escapes and line ends, not ${excerptOf(delimiter)}`);
   }
   if (typeof lenient !== "boolean") throw wrong(`csv({ lenient }) takes true or false, not ${excerptOf(lenient)}`);
   if (lenient && quote === undefined)
     throw wrong("csv({ quote: false, lenient }): lenient says how quotes are read, and there are none");
   if (lenient && !/^[\0-\x7f]$/.test(delimiter))
-    throw wrong(`csv({ lenient }) takes a delimiter of one ASCII character, not ${JSON.stringify(delimiter)}`);
+    throw wrong(`csv({ lenient }) takes a delimiter of one ASCII character, not ${excerptOf(delimiter)}`);
   return { delimiter, quote, escaper, lenient, multiline };
 }
 

@@ -1,6 +1,7 @@
 // What csv and tsv share: cells become rows, objects by the names of a header, or typed objects by declared columns.
 
 import type { ByteWriter } from "../../base/bytes/bytes.ts";
+import { didYouMean } from "../../base/closest.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { checkOptions, type OptionNames } from "../../base/value/known-options.ts";
@@ -51,8 +52,28 @@ export function checkTableOptions(format: string, options: unknown): void {
   checkOptions(format, options, known);
 }
 
+/** "csv({ header })" of "csv()". */
+function withOption(format: string, option: string): string {
+  return format.replace("()", `({ ${option} })`);
+}
+
+function isNamed(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** Checks the values of the options; `format` is "csv()" or "tsv()", for errors. */
 export function defineTable(format: string, options: TableOptions): Table {
+  for (const name of ["header", "multiline"] as const) {
+    const value: unknown = options[name];
+    if (value !== undefined && typeof value !== "boolean")
+      throw new MillraceError("wrong-job", `${withOption(format, name)} takes true or false, not ${excerptOf(value)}`);
+  }
+  if (options.columns !== undefined && !isNamed(options.columns)) {
+    throw new MillraceError(
+      "wrong-job",
+      `${withOption(format, "columns")} takes an object of codecs by name, such as { id: utf8 }, not ${excerptOf(options.columns)}`,
+    );
+  }
   const columns = options.columns === undefined ? undefined : Object.entries(options.columns);
   const hasHeader = options.header ?? columns !== undefined;
   for (const [name, codec] of columns ?? []) {
@@ -167,8 +188,22 @@ function indexIn(header: readonly string[], name: string): number {
   const problem = index < 0 ? "no" : "more than one";
   throw new MillraceError(
     "bad-input",
-    `the header has ${problem} column ${JSON.stringify(name)}; it names ${shownNames(header)}`,
+    `the header has ${problem} column ${JSON.stringify(name)}${index < 0 ? didYouMean(name, header) : ""}; it names ${shownNames(header)}${otherDelimiter(header)}`,
   );
+}
+
+const delimiters = [",", ";", "\t", "|"] as const;
+
+/** What to say of a line that came out as one cell with other delimiters in it. */
+function otherDelimiter(cells: readonly string[], wanted?: number): string {
+  const [cell] = cells;
+  if (cells.length !== 1 || cell === undefined) return "";
+  const counts = delimiters.map((delimiter) => cell.split(delimiter).length);
+  const most = Math.max(...counts);
+  const found = delimiters[counts.indexOf(wanted !== undefined && counts.includes(wanted) ? wanted : most)]!;
+  if (most < 2) return "";
+  const how = found === "," ? "csv()" : found === "\t" ? "tsv()" : `csv({ delimiter: ${JSON.stringify(found)} })`;
+  return `. Its cells may be separated by ${found === "\t" ? "tabs" : JSON.stringify(found)}, as ${how} reads them`;
 }
 
 function parseCell(name: string, codec: ColumnCodec<unknown>, text: string): unknown {
@@ -206,6 +241,6 @@ export function checkWidth(cells: readonly string[], width: number | undefined):
   if (width === undefined || cells.length === width) return;
   throw new MillraceError(
     "bad-input",
-    `the row has ${cells.length} cell${cells.length === 1 ? "" : "s"}, expected ${width}`,
+    `the row has ${cells.length} cell${cells.length === 1 ? "" : "s"}, expected ${width}${otherDelimiter(cells, width)}`,
   );
 }

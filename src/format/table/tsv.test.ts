@@ -148,6 +148,23 @@ describe("columns", () => {
     await expect(read("id\tname\tid\n1\t2\t3\n")).rejects.toThrow(/more than one column "id"/);
   });
 
+  it("that are misspelt, or separated by something else, are told with what may be meant", async () => {
+    await expect(read("ID\tnam\n1\t2\n")).rejects.toThrow(
+      'the header has no column "id" (did you mean "ID"?); it names "ID", "nam"',
+    );
+    for (const [delimiter, how] of [
+      [";", '";", as csv({ delimiter: ";" })'],
+      ["|", '"|", as csv({ delimiter: "|" })'],
+      [",", '",", as csv()'],
+    ] as const) {
+      const words = `Its cells may be separated by ${how} reads them`;
+      await expect(read(`id${delimiter}name\n1${delimiter}a\n`)).rejects.toThrow(words);
+      const rows = tsv({ header: false, columns: { id: uint, name: utf8 } });
+      await expect(read(`1${delimiter}a\n`, rows)).rejects.toThrow(`the row has 1 cell, expected 2. ${words}`);
+    }
+    await expect(read("name\nx\n")).rejects.toThrow(/it names "name"$/);
+  });
+
   it("refuse a ragged row or a wrong cell with the counts or the column, and where reading may go on", async () => {
     await expect(read("id\tname\n1\n2\tb\n")).rejects.toMatchObject({
       message: "the row has 1 cell, expected 2",

@@ -30,7 +30,7 @@ export function tsv(options: TableOptions = {}): unknown {
   checkTableOptions("tsv()", options);
   const { delimiter = "\t" } = options;
   if (typeof delimiter !== "string" || !/^[^\n\r\\]$/.test(delimiter)) {
-    throw new MillraceError("wrong-job", `tsv({ delimiter }) takes one character, not ${JSON.stringify(delimiter)}`);
+    throw new MillraceError("wrong-job", `tsv({ delimiter }) takes one character, not ${excerptOf(delimiter)}`);
   }
   for (const option of ["quote", "escape", "lenient"] as const) {
     if (options[option] === undefined) continue;

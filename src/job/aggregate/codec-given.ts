@@ -15,7 +15,7 @@ export function fieldAndCodec(
   const isOfField = typeof given[0] === "string";
   const field = isOfField ? fieldName(what, given[0]) : undefined;
   const [codec, more] = isOfField ? given.slice(1) : given;
-  if (isObject(more)) checkOptions(what, more, known);
+  checkOptions(what, more, known);
   return { field, codec, more };
 }
 

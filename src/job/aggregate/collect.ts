@@ -1,6 +1,6 @@
 import { limits } from "../../base/limits.ts";
 import type { OptionNames } from "../../base/value/known-options.ts";
-import { isObject, wholeNumber, wrong } from "../check.ts";
+import { isObject, wholeNumber } from "../check.ts";
 import type { Codec } from "../codec.ts";
 import { codecName } from "../codecs/facts.ts";
 import { type Aggregate, aggregateOf } from "./aggregate.ts";
@@ -58,9 +58,8 @@ export function collect<In, Out>(...given: readonly unknown[]): Aggregate<In, Ou
 
 export const maxOption = { max: true } satisfies OptionNames<MaxOption>;
 
-/** The option `max` in the last argument. Throws `wrong-job`. */
+/** The option `max` in the last argument, which `fieldAndCodec` has checked. Throws `wrong-job`. */
 export function maxOf(name: string, options: unknown, usual: number): number {
-  if (options === undefined) return usual;
-  if (!isObject(options)) throw wrong(`${name} takes options such as { max: ${usual} }`);
-  return options["max"] === undefined ? usual : wholeNumber(`${name} max`, options["max"], 1, Number.MAX_SAFE_INTEGER);
+  const max = isObject(options) ? options["max"] : undefined;
+  return max === undefined ? usual : wholeNumber(`${name} max`, max, 1, Number.MAX_SAFE_INTEGER);
 }

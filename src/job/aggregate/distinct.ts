@@ -66,9 +66,10 @@ function exact<In>(...given: readonly unknown[]): Aggregate<In, number> {
 }
 
 function approx<In>(...given: readonly unknown[]): Aggregate<In, number> {
-  const { field, codec: second } = fieldAndCodec("countDistinct.approx", given, maxOption);
+  const { field, codec: second, more } = fieldAndCodec("countDistinct.approx", given, maxOption);
   const codec = keyCodecGiven("countDistinct.approx", second);
   const name = nameOf("countDistinct.approx", field, codecName(codec));
+  maxOf(name, more, limits.distinctMax); // without effect, as registers do not grow, but no less checked
   return aggregateOf({
     kind: "state",
     name,

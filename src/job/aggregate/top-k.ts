@@ -34,7 +34,7 @@ export function topK<const F extends string, T>(
 /** The same of the values themselves. */
 export function topK<T>(n: number, codec: KeyCodec<T>, options?: MaxOption): Aggregate<T, readonly Frequent<T>[]>;
 export function topK<In, Out>(n: number, ...given: readonly unknown[]): Aggregate<In, Out> {
-  const most = wholeNumber("topK", n, 1, limits.topMax);
+  const most = wholeNumber("the n of topK", n, 1, limits.topMax);
   const { field, codec: second, more } = fieldAndCodec("topK", given, maxOption);
   const codec = keyCodecGiven("topK", second);
   const name = `topK(${[most, ...(field === undefined ? [] : [JSON.stringify(field)]), codecName(codec)].join(", ")})`;

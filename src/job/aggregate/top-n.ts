@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: in a constraint only `any` accepts every codec; none reaches a user's variable
 import { readF64, writeF64 } from "../../base/bytes/f64.ts";
+import { excerptOf } from "../../base/excerpt.ts";
 import { limits } from "../../base/limits.ts";
 import { checkOptions, type OptionNames } from "../../base/value/known-options.ts";
 import { isObject, oneOf, wholeNumber, wrong } from "../check.ts";
@@ -41,14 +42,15 @@ export function topN<const F extends string, C extends Columns = { readonly [N i
   field: F,
   options: TopOptions<C> = {},
 ): Aggregate<Flat<Has<F, number> & ColumnsOf<C>>, readonly ColumnsOf<C>[]> {
-  const most = wholeNumber("topN", n, 1, limits.topMax);
+  const most = wholeNumber("the n of topN", n, 1, limits.topMax);
   fieldName("topN", field);
-  if (!isObject(options)) throw wrong("topN takes options such as { keep: { page: utf8 } }");
   checkOptions("topN", options, known);
   const name = `topN(${most}, ${JSON.stringify(field)})`;
   const sign = oneOf(`${name} order`, options.order ?? "largest", ["largest", "smallest"]) === "largest" ? -1 : 1;
   const given: unknown = options.keep ?? { [field]: float64 };
-  if (!isObject(given) || Object.keys(given).length === 0) throw wrong(`${name} keep is an object of codecs by name`);
+  if (!isObject(given) || Object.keys(given).length === 0) {
+    throw wrong(`${name} keep is an object of codecs by name, such as { page: utf8 }, not ${excerptOf(given)}`);
+  }
   const keep = Object.entries(given).map(([part, codec]): [string, Codec<unknown>] => [
     part,
     codecGiven(`${name} keep.${part}`, codec),

@@ -476,3 +476,18 @@ describe("text forms of codecs", () => {
     expect(iso("-000001-01-01")).toBe("-000001-01-01T00:00:00.000Z");
   });
 });
+
+it("names the codec that takes what a number's codec does not", () => {
+  expect(() => uint.parse("9007199254740992")).toThrow(/2\^53-1 \(bigint takes all integers\), not "9007199254740992"/);
+  expect(() => int.parse("-9007199254740992")).toThrow(/bigint takes all integers/);
+  expect(() => uint.format(2 ** 53)).toThrow(/bigint takes all integers/);
+  expect(() => int.format(5n as never)).toThrow(/bigint takes all integers/);
+  expect(() => uint.format(-5)).toThrow(/int takes negative ones too/);
+  for (const value of [0.5, Number.NaN, "7"]) expect(() => uint.format(value as never)).toThrow(/2\^53-1, not /);
+  expect(() => uint.parse("x")).toThrow(/2\^53-1, not "x"/);
+});
+
+it("asks for an await where a promise is emitted", () => {
+  for (const codec of [utf8, uint, int, float64, bool, bigint, date, bytes, nullable(utf8), tuple(uint, utf8)])
+    expect(() => encode(codec as never, Promise.resolve(1) as never)).toThrow(/not a promise \(a missing await\?\)/);
+});

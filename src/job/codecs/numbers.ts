@@ -34,6 +34,14 @@ export const float64: ColumnCodec<number> = numberCodec(
   /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|Infinity)$/,
 );
 
+/** The codec that takes what this one refuses: told behind what this one takes. */
+function otherFor(name: F64Kind, value: unknown): string {
+  const isInteger = typeof value === "bigint" || (typeof value === "number" && Number.isInteger(value));
+  if (name === "float64" || !isInteger) return "";
+  const isSmall = typeof value === "number" && Number.isSafeInteger(value);
+  return isSmall ? " (int takes negative ones too)" : " (bigint takes all integers)";
+}
+
 function numberCodec(
   name: F64Kind,
   takes: string,
@@ -41,7 +49,7 @@ function numberCodec(
   pattern: RegExp,
 ): ColumnCodec<number> {
   const check = (value: unknown): number => {
-    if (typeof value !== "number" || !isOne(value)) throw wrongValue(name, takes, value);
+    if (typeof value !== "number" || !isOne(value)) throw wrongValue(name, takes + otherFor(name, value), value);
     return value;
   };
   const codec: ColumnCodec<number> = {
@@ -50,7 +58,7 @@ function numberCodec(
     read: readDouble,
     parse(text) {
       const value = pattern.test(text) ? Number(text) + 0 : Number.NaN; // -0 + 0 is 0
-      if (!isOne(value)) throw wrongText(name, takes, text);
+      if (!isOne(value)) throw wrongText(name, takes + otherFor(name, value), text);
       if (!Number.isFinite(value) && !text.endsWith("Infinity")) throw wrongText(name, `${takes} up to 1.8e308`, text);
       return value;
     },
