@@ -1,5 +1,6 @@
 // `millrace/testing`: a job over the records of a test, in this process.
 import { MillraceError } from "./base/error.ts";
+import { excerptOf } from "./base/excerpt.ts";
 import { checkOptions, type OptionNames } from "./base/value/known-options.ts";
 import { jobDefinition } from "./job/define-job.ts";
 import { type JobDefinition, noCounts } from "./job/definition.ts";
@@ -32,7 +33,7 @@ export async function runInline<T extends JobTypes>(
   const { outputs, counters } = await runInlineJob(definition, {
     inputs: inputsOf(definition, records),
     partitions: partitionsOf(definition, options?.reducers),
-    source: options?.source ?? "inline",
+    source: sourceOf(options?.source),
     paramsValue: await validateParams(definition.params, paramsFromValues(options?.params)),
   });
   const named = definition.outputs.map(({ name }, index) => [name, outputs[index]!] as const);
@@ -57,8 +58,13 @@ function inputsOf(job: JobDefinition, records: unknown): readonly (readonly unkn
   });
 }
 
+function sourceOf(source: unknown = "inline"): string {
+  if (typeof source === "string") return source;
+  throw new MillraceError("wrong-usage", `source is text, not ${excerptOf(source)}`);
+}
+
 function partitionsOf(job: JobDefinition, reducers = 1): number {
   if (job.reducers === 0) return 0;
   if (Number.isSafeInteger(reducers) && reducers > 0) return reducers;
-  throw new MillraceError("wrong-usage", `reducers is a whole number from 1, not ${String(reducers)}`);
+  throw new MillraceError("wrong-usage", `reducers is a whole number from 1, not ${excerptOf(reducers)}`);
 }

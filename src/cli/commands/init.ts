@@ -1,5 +1,5 @@
 // `millrace init`: writes a job and a test for it, which run as they are, and what a project of jobs needs beside them.
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import { limits } from "../../base/limits.ts";
@@ -48,7 +48,7 @@ function refuseNameBehind(from: readonly string[] = [], folder: string): void {
 }
 
 function refuseFileAsName(name: string, folder: string): void {
-  if (isName(name) || !existsSync(resolve(folder, name))) return;
+  if (isName(name) || statSync(resolve(folder, name), { throwIfNoEntry: false })?.isFile() !== true) return;
   throw new MillraceError(
     "wrong-usage",
     `${quoted(name)} is a file, and no name of a job: for a job that reads it  millrace init --from ${quoted(name)}`,

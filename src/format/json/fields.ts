@@ -1,4 +1,5 @@
 // Declared fields of JSON objects: `ndjson({ fields })`.
+import { types } from "node:util";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import type { Columns } from "../../job/table.ts";
@@ -35,14 +36,22 @@ export function jsonFields(columns: Columns, reading: FieldReading = "table"): J
   };
 }
 
+function notObject(record: unknown): MillraceError {
+  return new MillraceError("bad-output", `ndjson({ fields }) writes objects, not ${excerptOf(record)}`);
+}
+
 function writeFields(record: unknown, fields: readonly Field[]): string {
   if (typeof record !== "object" || record === null) {
-    throw new MillraceError("bad-output", `ndjson({ fields }) writes objects, not ${excerptOf(record)}`);
+    throw notObject(record);
   }
   let json = "{";
-  for (const { name, codec } of fields) {
-    const value: unknown = (record as Record<string, unknown>)[name];
-    json += `${json === "{" ? "" : ","}${JSON.stringify(name)}:${fieldJson(name, codec, value)}`;
+  try {
+    for (const { name, codec } of fields) {
+      const value: unknown = (record as Record<string, unknown>)[name];
+      json += `${json === "{" ? "" : ","}${JSON.stringify(name)}:${fieldJson(name, codec, value)}`;
+    }
+  } catch (thrown) {
+    throw types.isPromise(record) ? notObject(record) : thrown;
   }
   return `${json}}`;
 }

@@ -184,7 +184,16 @@ describe("text() with a delimiter that overlaps itself", () => {
 });
 
 it("asks for an await where a promise is written, as do all formats", () => {
-  for (const format of [text(), lines(), records(), csv(), tsv(), tsv({ columns: { a: utf8 } }), ndjson()])
+  for (const format of [
+    text(),
+    lines(),
+    records(),
+    csv(),
+    tsv(),
+    tsv({ columns: { a: utf8 } }),
+    ndjson(),
+    ndjson({ fields: { a: utf8 } }),
+  ])
     expect(() => format.write(Promise.resolve("a") as never, new ByteBuffer())).toThrow(
       /a promise \(a missing await\?\)/,
     );

@@ -1,5 +1,6 @@
 // What csv and tsv share: cells become rows, objects by the names of a header, or typed objects by declared columns.
 
+import { types } from "node:util";
 import type { ByteWriter } from "../../base/bytes/bytes.ts";
 import { didYouMean } from "../../base/closest.ts";
 import { MillraceError } from "../../base/error.ts";
@@ -214,18 +215,23 @@ function parseCell(name: string, codec: ColumnCodec<unknown>, text: string): unk
   }
 }
 
+function notColumns(format: string, record: unknown): MillraceError {
+  return new MillraceError("bad-output", `${format} with columns writes objects of them, not ${excerptOf(record)}`);
+}
+
 function columnCells(
   format: string,
   columns: readonly (readonly [string, ColumnCodec<unknown>])[],
   record: unknown,
 ): string[] {
   if (typeof record !== "object" || record === null) {
-    throw new MillraceError("bad-output", `${format} with columns writes objects of them, not ${excerptOf(record)}`);
+    throw notColumns(format, record);
   }
   return columns.map(([name, codec]) => {
     try {
       return codec.format((record as Record<string, unknown>)[name]);
     } catch (thrown) {
+      if (types.isPromise(record)) throw notColumns(format, record);
       throw new MillraceError("bad-output", `${format}: column ${JSON.stringify(name)}: ${messageOf(thrown)}`);
     }
   });
