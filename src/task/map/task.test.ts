@@ -417,7 +417,7 @@ describe("emit", () => {
     expect(failed((await mapOnce(job, "x\n")).result)).toMatchObject({
       kind: "user-error",
       final: true,
-      error: { code: "over-limit", where: "in.txt:0", message: expect.stringMatching(/1048577 bytes/) },
+      error: { code: "over-limit", where: "in.txt:0", message: expect.stringMatching(/1,048,577 bytes/) },
     });
   });
 
