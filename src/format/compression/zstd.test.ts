@@ -1,6 +1,8 @@
 import { constants } from "node:buffer";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { chunksOf } from "../../../test/conformance/format.ts";
@@ -67,6 +69,11 @@ function textOf(bytes: number, seed = 1): Buffer {
   }
   return Buffer.from(lines.join("")).subarray(0, bytes);
 }
+
+const collectGarbage = (() => {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc") as () => void;
+})();
 
 const small = textOf(3_000);
 /** `small` and its frame as the zstd program writes it, with a checksum and without a content size. */
@@ -273,6 +280,36 @@ describe("a zstd frame as a stream", () => {
         expect(at).toBe(content.length);
       }
     }
+  });
+
+  it.each(streams)("by %s is let go of as it is read", async (_, open) => {
+    const decoder = await open();
+    const block = Buffer.alloc(3 + 128 * KiB, "stored as it is\n");
+    block.writeUIntLE((128 * KiB) << 3, 0, 3);
+    const empty = Buffer.alloc(3);
+    // A window of 128 KiB, and 96 MiB of content, with empty blocks among it.
+    const frame = async function* () {
+      yield Buffer.from("28b52ffd0038", "hex");
+      for (let i = 0; i < 768; i++) yield i % 100 === 50 ? Buffer.concat(Array(1_000).fill(empty)) : block;
+      yield Buffer.from("010000", "hex");
+    };
+    let content = 0;
+    let most = 0;
+    // What one collection has found to be free is given back while the next one waits for it.
+    const heldBytes = async () => {
+      collectGarbage();
+      await new Promise(setImmediate);
+      collectGarbage();
+      return process.memoryUsage().arrayBuffers;
+    };
+    const before = await heldBytes();
+    for await (const chunk of unzstdBy(decoder, frame())) {
+      if (Math.floor(content / (8 * MiB)) < Math.floor((content + chunk.length) / (8 * MiB)))
+        most = Math.max(most, (await heldBytes()) - before);
+      content += chunk.length;
+    }
+    expect(content).toBe(760 * 128 * KiB);
+    expect(most).toBeLessThan(8 * MiB);
   });
 
   it("fault 73: stops a bomb of repeated bytes by its ratio", async () => {
