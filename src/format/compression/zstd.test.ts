@@ -114,6 +114,8 @@ describe.each(ways)("zstd by %s", (_, open) => {
     expect(await of("28b52ffd2803190000616263")).toMatch(/reserved bit/);
     expect(await of("28b52ffd20031f0000616263")).toMatch(/unknown type/);
     expect(await of(`28b52ffd2003${"210000"}61626364`)).toMatch(/larger than its frame allows/);
+    for (const block of ["050000", "0d000000"])
+      expect(await of(`28b52ffd2000${block}`)).toMatch(/block that is too small/);
     expect(await of("28b52ffd2004190000616263")).toMatch(/damaged/); // four bytes by its header, and has three
   });
 
