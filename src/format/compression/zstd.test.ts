@@ -115,7 +115,7 @@ describe.each(ways)("zstd by %s", (_, open) => {
     expect(await of("28b52ffd20031f0000616263")).toMatch(/unknown type/);
     expect(await of(`28b52ffd2003${"210000"}61626364`)).toMatch(/larger than its frame allows/);
     for (const block of ["050000", "0d000000"])
-      expect(await of(`28b52ffd2000${block}`)).toMatch(/block that is too small/);
+      expect(await of(`28b52ffd0058${block}`)).toMatch(/block that is too small/);
     expect(await of("28b52ffd2004190000616263")).toMatch(/damaged/); // four bytes by its header, and has three
   });
 
@@ -312,6 +312,29 @@ describe("a zstd frame as a stream", () => {
     }
     expect(content).toBe(760 * 128 * KiB);
     expect(most).toBeLessThan(8 * MiB);
+  });
+
+  it("in JavaScript is what a frame is read as that the memory can't hold four times", async () => {
+    const script = await scriptZstd();
+    const wholes: number[] = [];
+    const watched: ZstdDecoder = {
+      ...script,
+      whole: (frame, bytes, contentBytesMax) => {
+        wholes.push(contentBytesMax);
+        return script.whole(frame, bytes, contentBytesMax);
+      },
+    };
+    // 3 MiB in blocks of one letter each; windows of 128 KiB and of 96 MiB, the latter too large for a stream.
+    const frameOf = (descriptor: string) => Buffer.from(`28b52ffd00${descriptor}${"02001061".repeat(24)}010000`, "hex");
+    for (const [descriptor, memory, whole] of [
+      ["38", 12 * MiB, [3 * MiB]],
+      ["38", 12 * MiB - 4, []],
+      ["38", undefined, [3 * MiB]],
+      ["84", 12 * MiB - 4, [3 * MiB]],
+    ] as const) {
+      expect((await read(watched, frameOf(descriptor), 1 << 20, memory)).length).toBe(3 * MiB);
+      expect(wholes.splice(0)).toEqual(whole);
+    }
   });
 
   it("fault 73: stops a bomb of repeated bytes by its ratio", async () => {

@@ -177,7 +177,7 @@ describe("integers beyond 2^53 in whole records", () => {
     for (let i = 0; i < depth; i++) value = (value as { readonly a: readonly unknown[] }).a[0];
     expect(records.length).toBe(2);
     expect(value).toBe(9007199254740993n);
-    await expect(writeAll(format, records)).rejects.toThrow(/nested more than 1000 deep/);
+    await expect((async () => writeAll(format, records))()).rejects.toThrow(/nested more than 1000 deep/);
   });
 
   it("are what a schema gets, as the option says", async () => {
