@@ -30,7 +30,7 @@ export function boot(directory: string, name: string, digest: string): void {
   try {
     refuseOtherRuntimes();
   } catch (error) {
-    process.stderr.write(`error ${(error as Error).message}\n`);
+    process.stderr.write(`error: ${(error as Error).message}\n`);
     process.exit(exitCodes.machine);
   }
   if (name === "slot") optimizeLater();

@@ -57,14 +57,19 @@ export interface ErrorMeaning {
   readonly grpc: GrpcCode;
   /** Status of an HTTP answer; default 500. */
   readonly http?: number;
-  /** The next try can't use what was done before, so users are not told to resume. */
+  /**
+   * Nothing but another job or another input can help, for which what was done before does not count: users are not
+   * told to resume.
+   */
   readonly startsOver?: true;
   /** The layer that throws it knows no file; the layer that does puts the file's name in front of the message. */
   readonly namesNoFile?: true;
 }
 
 const usage = { ending: "usage", remedy: "change", failure: "fatal", grpc: "InvalidArgument" } as const;
-const job = { ending: "job", remedy: "mend", failure: "user", grpc: "Internal" } as const;
+const job = { ending: "job", remedy: "mend", failure: "user", grpc: "Internal", startsOver: true } as const;
+/** The job's own, but a machine with more memory or a longer time limit may do it with the same code. */
+const ofMachineToo = { ending: "job", remedy: "mend", failure: "machine", grpc: "Internal" } as const;
 const data = { ending: "data", remedy: "mend", failure: "fatal", grpc: "Internal" } as const;
 const machine = { ending: "machine", remedy: "now", failure: "machine", grpc: "Internal" } as const;
 
@@ -102,8 +107,8 @@ export const errorCodes = {
     namesNoFile: true,
   },
   nondeterministic: { ...job, meaning: "A map that ran again emitted something else.", failure: "fatal" },
-  "slot-died": { ...job, meaning: "The process that ran the job's code ended.", failure: "machine" },
-  "task-timeout": { ...job, meaning: "A task made no progress within its time limit.", failure: "machine" },
+  "slot-died": { ...ofMachineToo, meaning: "The process that ran the job's code ended." },
+  "task-timeout": { ...ofMachineToo, meaning: "A task made no progress within its time limit." },
 
   "no-input": { ...data, meaning: "No input file matches.", remedy: "change", grpc: "NotFound" },
   "bad-input": {

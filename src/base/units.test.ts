@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { formatBytes, formatCount, formatCounted, formatDuration, parseDuration, parseSize } from "./units.ts";
+import {
+  durationWord,
+  formatBytes,
+  formatCount,
+  formatCounted,
+  formatDuration,
+  parseDuration,
+  parseSize,
+  sizeWord,
+} from "./units.ts";
 
 describe("units", () => {
   it("reads sizes in powers of 1024, whatever the case", () => {
@@ -24,6 +33,15 @@ describe("units", () => {
 
   it.each(["10", "m", "-1s", "1y", "0s"])("refuses %j as a duration", (text) => {
     expect(() => parseDuration(text, "--task-timeout")).toThrow(/--task-timeout takes a time/);
+  });
+
+  it("writes the values of options as a person would, and as they are read", () => {
+    const durations = [1, 2000, 1500, 90_000, 600_000, 5_400_000, 7_200_000, 172_800_000];
+    expect(durations.map(durationWord)).toEqual(["1ms", "2s", "1500ms", "90s", "10m", "90m", "2h", "2d"]);
+    const sizes = [1, 1000, 1024, 268_435_456, 2 * 1024 ** 3, 1.5 * 1024 ** 4];
+    expect(sizes.map(sizeWord)).toEqual(["1", "1000", "1KB", "256MB", "2GB", "1536GB"]);
+    for (const ms of durations) expect(parseDuration(durationWord(ms), "--task-timeout")).toBe(ms);
+    for (const bytes of sizes) expect(parseSize(sizeWord(bytes), "--memory")).toBe(bytes);
   });
 
   it("writes bytes, durations and counts for people", () => {

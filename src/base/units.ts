@@ -66,6 +66,22 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(seconds / 3600)} h ${String(Math.floor((seconds % 3600) / 60)).padStart(2, "0")} m`;
 }
 
+/** As options take it, in the largest unit that needs no fraction: 2000 → "2s", 5_400_000 → "90m", 1500 → "1500ms". */
+export function durationWord(ms: number): string {
+  return inUnits(ms, Object.entries(durationUnits));
+}
+
+/** As options take it, in the largest unit that needs no fraction: 268435456 → "256MB", 1000 → "1000". */
+export function sizeWord(bytes: number): string {
+  return inUnits(bytes, sizeWords);
+}
+const sizeWords = ["", "kb", "mb", "gb", "tb"].map((unit) => [unit.toUpperCase(), sizeUnits[unit]!] as const);
+
+function inUnits(value: number, units: readonly (readonly [unit: string, size: number])[]): string {
+  const [unit, size] = units.findLast(([, each]) => value !== 0 && value % each === 0) ?? units[0]!;
+  return `${value / size}${unit}`;
+}
+
 /** 1234567 → "1,234,567". */
 export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+(?!\d))/g, ",");

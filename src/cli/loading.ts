@@ -10,5 +10,5 @@ export function stillLoading(job: string): string {
 /** Prints a sentence, or an event with `--json`: for commands without a screen. */
 export function tell(message: string, isJson: boolean): void {
   if (isJson) eventSink.write(eventLine({ event: "warning", message }));
-  else process.stderr.write(`${onStderr(() => pc.yellow(`warning ${printable(message)}`))}\n`);
+  else process.stderr.write(`${onStderr(() => pc.yellow(`warning: ${printable(message)}`))}\n`);
 }

@@ -1,7 +1,7 @@
 import { ScalarType } from "@bufbuild/protobuf";
 import { expect, it } from "vitest";
 import { AttemptStatsSchema } from "../wire/gen/millrace/v1/common_pb.ts";
-import { addStats, attemptStats, manifestStats, noStats, statNames } from "./stats.ts";
+import { addStats, attemptStats, manifestStats, noStats, roundedStats, statNames } from "./stats.ts";
 
 it("lists each number that the message has, by its field and with its type", () => {
   const types = { count: ScalarType.UINT64, duration: ScalarType.DOUBLE };
@@ -39,4 +39,10 @@ it("puts into _SUCCESS what is of the result, in one order", () => {
     "asideBytes",
     "wallMs",
   ]);
+});
+
+it("times are shown in whole milliseconds, in _SUCCESS too", () => {
+  const stats = { ...noStats, recordsIn: 3, wallMs: 12.600000381469727 };
+  expect(roundedStats(stats)).toEqual({ ...stats, wallMs: 13 });
+  expect(manifestStats(stats)).toMatchObject({ recordsIn: 3, wallMs: 13 });
 });

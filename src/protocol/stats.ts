@@ -72,6 +72,12 @@ export function addStats(sums: Sums, stats: AttemptStats): void {
 
 /** What `_SUCCESS` says of them. */
 export function manifestStats(stats: AttemptStats): Readonly<Record<string, number>> {
+  const rounded = roundedStats(stats);
   const names = statNames.filter((name) => table[name].inManifest);
-  return Object.fromEntries(names.map((name) => [name, stats[name]]));
+  return Object.fromEntries(names.map((name) => [name, rounded[name]]));
+}
+
+/** As they are shown: times are sums of fractions of milliseconds, of which no one needs sixteen digits. */
+export function roundedStats(stats: AttemptStats): AttemptStats {
+  return { ...stats, ...Object.fromEntries(durationNames.map((name) => [name, Math.round(stats[name])])) };
 }

@@ -31,7 +31,7 @@ test("COMMAND JOB --help has what the job itself takes, below the help of the co
 test("a job that can't be loaded leaves the help as it is, and a warning says why", async () => {
   const { code, stdout, stderr } = await millrace(["plan", "test/cli/nowhere.ts", "--help"]);
   expect([code, stdout.toString()]).toEqual([0, (await millrace(["plan", "-h"])).stdout.toString()]);
-  expect(stderr).toMatch(/^warning .*nowhere\.ts.*there is no job file/);
+  expect(stderr).toMatch(/^warning: .*nowhere\.ts.*there is no job file/);
 });
 
 test.each([["help"], ["run", "--help"], ["completions", "bash"], ["--version"]])(

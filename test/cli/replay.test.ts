@@ -112,14 +112,14 @@ counted
   lines: 1
 `);
   // HOME is not for the job's code, and that is said.
-  expect(stderr).toMatch(/^warning the job reads HOME .*--env HOME\nlog {2}looked at \{ line: 'first line' \}\n$/);
+  expect(stderr).toMatch(/^warning: the job reads HOME .*--env HOME\nlog {2}looked at \{ line: 'first line' \}\n$/);
   expect(code).toBe(0);
 });
 
 test("what map throws is shown as the user's error, with the lines of the job file, and exit code 1", async () => {
   const { code, stdout, stderr } = await replay("words.ts", "lines.txt:11");
   expect(stdout.toString()).toContain("emitted 2 pairs before it failed\n");
-  expect(stderr).toContain("error TypeError: can't do bad line\n  at lines.txt:11\n  at fail (words.ts:24:9)\n  at ");
+  expect(stderr).toContain("error: TypeError: can't do bad line\n  at lines.txt:11\n  at fail (words.ts:24:9)\n  at ");
   expect(stderr).toMatch(/at Object\.map \(words\.ts:18:\d+\)\n/);
   expect(code).toBe(1);
 });
@@ -228,7 +228,7 @@ test("a run that failed in reduce says with which words its key is replayed, and
     `run this key again:  millrace replay visits.ts visits.txt --key '["an","visits"]' --param most=8\n`,
   );
   const again = await replay("visits.ts", "visits.txt", "--key", '["an","visits"]', "--param", "most=8");
-  expect(again.stderr).toContain("error RangeError: 9 pages\n  at reduce of the key [ 'an', 'visits' ]\n");
+  expect(again.stderr).toContain("error: RangeError: 9 pages\n  at reduce of the key [ 'an', 'visits' ]\n");
   expect(again.stdout.toString()).toContain("emitted nothing before it failed\n");
   expect(again.code).toBe(1);
   const piped = await millrace(["run", "visits.ts", "-", "-p", "most=1"], { cwd: folder.path, input: "bo 5\n" });
@@ -254,7 +254,7 @@ export default defineJob({ name: "odd", input: text(), reducers: 0, output: text
     job('setTimeout(() => { throw new Error("too late") }, 1); await new Promise((r) => setTimeout(r, 60_000));'),
   );
   const late = await replay("late.ts", "lines.txt:0");
-  expect(late.stderr).toContain("error too late");
+  expect(late.stderr).toContain("error: too late");
   expect(late.code).toBe(1);
   write("never.ts", job("await new Promise(() => {});"));
   const never = await replay("never.ts", "lines.txt:0");

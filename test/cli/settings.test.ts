@@ -72,7 +72,7 @@ test("a refusal names the file, the help is there all the same", async () => {
     expect.stringMatching(/package\.json: .*"slosts" \(did you mean "slots"\?\)/),
   ]);
   const help = await millrace(["run", "--help"], { cwd: other });
-  expect([help.code, help.stderr]).toEqual([0, expect.stringMatching(/^warning .*"slosts"/)]);
+  expect([help.code, help.stderr]).toEqual([0, expect.stringMatching(/^warning: .*"slosts"/)]);
   expect(help.stdout.toString()).toContain("--slots <n>");
   writeFileSync(join(other, "package.json"), `{"millrace":{"memory":"1KB"}}`);
   const little = await millrace(["run", join(below, "job.ts"), join(below, "in.txt")], { cwd: other });

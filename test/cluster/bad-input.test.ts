@@ -30,7 +30,7 @@ describe("a token", () => {
     writeFileSync(at("token"), `${"x".repeat(43)}\n`, { mode: 0o600 });
     const { code, stderr } = await cluster.ask(["jobs", "--token-file", at("token")]);
     expect(stderr).toBe(
-      `error the master at ${cluster.address} refuses the token: the token is not one of this cluster's; give --token-file with a copy of one of the files in its STATE/tokens [no-access]\n`,
+      `error: the master at ${cluster.address} refuses the token: the token is not one of this cluster's; give --token-file with a copy of one of the files in its STATE/tokens [no-access]\n`,
     );
     expect(code).toBe(2);
   });
@@ -40,7 +40,7 @@ describe("a token", () => {
     const { code, stderr } = await cluster.ask(["jobs"], { env: { XDG_CONFIG_HOME: config } });
     const { host } = new URL(cluster.address);
     expect(stderr).toBe(
-      `error there is no token for ${cluster.address}: give --token-file PATH (or MILLRACE_TOKEN_FILE) with a copy of one of the files in the master's STATE/tokens; on the master's machine its user finds one in ${config}/millrace/tokens/${host.replace(":", "_")}, written when the master starts [no-access]\n`,
+      `error: there is no token for ${cluster.address}: give --token-file PATH (or MILLRACE_TOKEN_FILE) with a copy of one of the files in the master's STATE/tokens; on the master's machine its user finds one in ${config}/millrace/tokens/${host.replace(":", "_")}, written when the master starts [no-access]\n`,
     );
     expect(code).toBe(2);
   });
@@ -57,7 +57,7 @@ describe("a token", () => {
     writeFileSync(at("open-token"), `${"x".repeat(43)}\n`, { mode: 0o644 });
     const { code, stderr } = await cluster.ask(["jobs", "--token-file", at("open-token")]);
     expect(stderr).toBe(
-      `error the token file ${at("open-token")} can be read or written by others (its mode is 0644): run chmod 600 on it, and replace its tokens if somebody else may have seen them [no-access]\n`,
+      `error: the token file ${at("open-token")} can be read or written by others (its mode is 0644): run chmod 600 on it, and replace its tokens if somebody else may have seen them [no-access]\n`,
     );
     expect(code).toBe(2);
   });
@@ -80,7 +80,7 @@ describe("an address", () => {
     const work = millrace(["worker", "--master", nobody, "--work-dir", at("lonely"), "--json"], { env: env() });
     const { code, stderr } = await asked;
     expect(stderr).toMatch(
-      /^warning can't reach the master at http:\/\/127\.0\.0\.1:1: connection refused; is it running\?; trying again\nerror can't reach the master at http:\/\/127\.0\.0\.1:1: connection refused; is it running\? \(tried for \d+ s\) \[unreachable\]\n$/,
+      /^warning: can't reach the master at http:\/\/127\.0\.0\.1:1: connection refused; is it running\?; trying again\nerror: can't reach the master at http:\/\/127\.0\.0\.1:1: connection refused; is it running\? \(tried for \d+ s\) \[unreachable\]\n$/,
     );
     expect(code).toBe(4);
     const worker = await work;
@@ -95,7 +95,7 @@ describe("an address", () => {
     const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     try {
       const { code, stderr } = await millrace(["jobs", "--master", address], { env: env() });
-      expect(stderr).toMatch(new RegExp(`error can't reach the master at ${address}: .*(HTTP/2|right port|reset)`));
+      expect(stderr).toMatch(new RegExp(`error: can't reach the master at ${address}: .*(HTTP/2|right port|reset)`));
       expect(code).toBe(4);
     } finally {
       server.close();
@@ -119,7 +119,7 @@ describe("versions", () => {
     const words = ["worker", "--master", cluster.address, "--work-dir", at("old"), "--name", "old"];
     const { code, stderr } = await millrace(words, { env: { ...cluster.env, ...otherIcu() } });
     expect(stderr).toContain(
-      `error this worker old has Unicode data (ICU) 1.2, the master ${icu}: ${todo} [not-supported]\n`,
+      `error: this worker old has Unicode data (ICU) 1.2, the master ${icu}: ${todo} [not-supported]\n`,
     );
     expect(code).toBe(4);
     expect((await cluster.ask(["workers"])).stdout.toString()).not.toContain("old");
@@ -127,7 +127,7 @@ describe("versions", () => {
 
   test("fault 30: so is a command", async () => {
     const { code, stderr } = await cluster.ask(["jobs"], { env: otherIcu() });
-    expect(stderr).toBe(`error this command has Unicode data (ICU) 1.2, the master ${icu}: ${todo} [not-supported]\n`);
+    expect(stderr).toBe(`error: this command has Unicode data (ICU) 1.2, the master ${icu}: ${todo} [not-supported]\n`);
     expect(code).toBe(4);
   });
 });
@@ -142,7 +142,7 @@ describe("a job", () => {
     const { code, stderr } = await cluster.ask(["run", at("large.ts"), at("in.txt"), "-o", at("out")]);
     expect(stderr).toMatch(
       // On a slow machine a line before it says that the file is still being loaded.
-      /^(?:warning still loading .*\n)?error .*large\.ts and all that it imports make a bundle of 17\.0 MiB, and at most 16\.0 MiB are allowed: ship data as side files \(files: \{ name: PATH \}\) \[over-limit\]\n$/,
+      /^(?:warning: still loading .*\n)?error: .*large\.ts and all that it imports make a bundle of 17\.0 MiB, and at most 16\.0 MiB are allowed: ship data as side files \(files: \{ name: PATH \}\) \[over-limit\]\n$/,
     );
     expect(code).toBe(1);
   });
@@ -155,7 +155,7 @@ describe("a job", () => {
     );
     const { code, stderr } = await cluster.ask(["run", at("native.ts"), at("in.txt"), "-o", at("out")]);
     expect(stderr).toMatch(
-      /^(?:warning still loading .*\n)?error \/.*native\.ts: the job loads native addons, which can't be shipped to the workers of a cluster: \/.*\/fast\.node .*Run it on one machine \(--master none\), or use a package in JavaScript or WebAssembly \[wrong-job\]\n$/,
+      /^(?:warning: still loading .*\n)?error: \/.*native\.ts: the job loads native addons, which can't be shipped to the workers of a cluster: \/.*\/fast\.node .*Run it on one machine \(--master none\), or use a package in JavaScript or WebAssembly \[wrong-job\]\n$/,
     );
     expect(code).toBe(1);
   });
@@ -163,26 +163,26 @@ describe("a job", () => {
   test("needs an output, and takes no options of a run on this machine", async () => {
     const words = [...wordCount, at("in.txt")];
     expect((await cluster.ask(words)).stderr).toBe(
-      "error a cluster publishes into a folder that all its workers see: give one with -o DIR [wrong-usage]\n",
+      "error: a cluster publishes into a folder that all its workers see: give one with -o DIR [wrong-usage]\n",
     );
     expect((await cluster.ask([...words, "-o", at("out"), "--slots", "2"])).stderr).toBe(
-      "error --slots is for a run on this machine, without --master: each worker has its own; --max-slots N limits what the job may use [wrong-usage]\n",
+      "error: --slots is for a run on this machine, without --master: each worker has its own; --max-slots N limits what the job may use [wrong-usage]\n",
     );
     expect((await cluster.ask([...words, "-o", at("out"), "--resume"])).stderr).toBe(
-      `error --resume is for a run on this machine, without --master: a failed job is started again with  millrace retry JOB --master ${cluster.address} [wrong-usage]\n`,
+      `error: --resume is for a run on this machine, without --master: a failed job is started again with  millrace retry JOB --master ${cluster.address} [wrong-usage]\n`,
     );
     const here = await millrace([...words, "-o", at("out"), "--detach"]);
-    expect(here.stderr).toBe("error --detach is for a cluster: give --master URL too [wrong-usage]\n");
+    expect(here.stderr).toBe("error: --detach is for a cluster: give --master URL too [wrong-usage]\n");
     expect(here.code).toBe(2);
   });
 
   test("whose input nobody sees is refused by the master, after a warning from here", async () => {
     const { code, stderr } = await cluster.ask([...wordCount, at("missing.txt"), "-o", at("out")]);
     expect(stderr).toMatch(
-      /^warning there is nothing to read: .*missing\.txt.* That is how it looks here; the workers may see it\.\n/,
+      /^warning: there is nothing to read: .*missing\.txt.* That is how it looks here; the workers may see it\.\n/,
     );
     expect(stderr).toMatch(
-      /\nerror the master sees no file .*missing\.txt: inputs have to be where master and workers can read them, a shared directory for example \[no-input\]\n$/,
+      /\nerror: the master sees no file .*missing\.txt: inputs have to be where master and workers can read them, a shared directory for example \[no-input\]\n$/,
     );
     expect(code).toBe(3);
   });
@@ -199,7 +199,7 @@ describe("a job", () => {
 
   test("that is not there is named", async () => {
     const { code, stderr } = await cluster.ask(["status", "beef"]);
-    expect(stderr).toBe('error no job has an id that begins with "beef": millrace jobs lists them [wrong-usage]\n');
+    expect(stderr).toBe('error: no job has an id that begins with "beef": millrace jobs lists them [wrong-usage]\n');
     expect(code).toBe(2);
   });
 });
@@ -254,7 +254,7 @@ describe.skipIf(mountsMissing !== undefined)(
         });
         expect(code).toBe(130);
         expect(said).toMatch(
-          /warning plan-00000 is tried again: worker w7 \(on \S+\) can't see .*unshared-output\/result as the master does: is it a shared directory, mounted at this path on every machine\?/,
+          /warning: plan-00000 is tried again: worker w7 \(on \S+\) can't see .*unshared-output\/result as the master does: is it a shared directory, mounted at this path on every machine\?/,
         );
       } finally {
         await other.close();
@@ -265,7 +265,7 @@ describe.skipIf(mountsMissing !== undefined)(
 
 describe("a master or worker", () => {
   const refusal = (host: string) =>
-    `error listening on ${host} lets other machines reach this process, and that is refused without TLS, because tokens and data would cross the network readably: give --tls-cert FILE and --tls-key FILE, or listen on 127.0.0.1 [wrong-usage]\n`;
+    `error: listening on ${host} lets other machines reach this process, and that is refused without TLS, because tokens and data would cross the network readably: give --tls-cert FILE and --tls-key FILE, or listen on 127.0.0.1 [wrong-usage]\n`;
 
   test("S4: does not listen beyond this machine without TLS", async () => {
     const { code, stderr } = await millrace(["master", "--state", at("open"), "--listen", "0.0.0.0:0"], {
@@ -281,7 +281,7 @@ describe("a master or worker", () => {
 
   test("takes certificate and key together", async () => {
     const { code, stderr } = await millrace(["master", "--state", at("half"), "--tls-cert", at("cert.pem")]);
-    expect(stderr).toBe("error --tls-cert and --tls-key belong together: give both, or none [wrong-usage]\n");
+    expect(stderr).toBe("error: --tls-cert and --tls-key belong together: give both, or none [wrong-usage]\n");
     expect(code).toBe(2);
   });
 
@@ -292,7 +292,7 @@ describe("a master or worker", () => {
     });
     expect(stderr).toMatch(
       new RegExp(
-        `^error process ${cluster.master.child.pid} on \\S+, since \\S+, is the master of ${state} already: a state directory has one master\\. Stop that one first, or give --state another directory \\[state-busy\\]\\n$`,
+        `^error: process ${cluster.master.child.pid} on \\S+, since \\S+, is the master of ${state} already: a state directory has one master\\. Stop that one first, or give --state another directory \\[state-busy\\]\\n$`,
       ),
     );
     expect(code).toBe(4);

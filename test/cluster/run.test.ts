@@ -209,7 +209,7 @@ describe("whoever has started a job", () => {
     const { code, stderr } = await running;
     expect(code, stderr).toBe(0);
     expect(stderr).toContain("the connection was lost; trying again");
-    expect(stderr).toContain("warning the master answers again");
+    expect(stderr).toContain("warning: the master answers again");
     expect(Object.values(filesOf(at("survivor"))).join("")).toContain("the\t2\n");
   });
 });

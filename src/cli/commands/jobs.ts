@@ -7,13 +7,14 @@ import { pc } from "../screen/colour.ts";
 import { tableLines } from "../screen/columns.ts";
 import { printable } from "../screen/error-text.ts";
 import { shortId } from "../screen/hints.ts";
+import { roundedView } from "../screen/json-events.ts";
 import { linePrinter } from "../screen/line-printer.ts";
 
 export async function jobsCommand(flags: MasterFlags): Promise<void> {
   const print = linePrinter();
   const { jobs } = await withMaster(flags, (master) => master.view());
   if (flags.json) {
-    for (const job of jobs) print(JSON.stringify(job));
+    for (const job of jobs) print(JSON.stringify(roundedView(job)));
     return;
   }
   if (jobs.length === 0) return print("no jobs");

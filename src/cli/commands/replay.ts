@@ -86,6 +86,8 @@ export async function replayCommand(
           offset: position.offset,
         });
         for (const line of emissionLines(replayed)) print(line);
+        if (here.job.aggregate !== undefined && replayed.pairCount > 0)
+          print(pc.dim("each value is shown as what the aggregate gives of it alone"));
         if (replayed.failed !== undefined) throw userFailure(replayed.failed.thrown, { where: placeOf(position) });
       } finally {
         inspected?.close();

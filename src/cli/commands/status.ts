@@ -2,6 +2,7 @@
 // it has ended.
 
 import { MillraceError } from "../../base/error.ts";
+import { meaningOf } from "../../base/error-codes.ts";
 import { deadLettersOutput } from "../../base/ids.ts";
 import { pathBelow } from "../../base/paths.ts";
 import { systemClock } from "../../base/system/clock.ts";
@@ -16,6 +17,7 @@ import { pc } from "../screen/colour.ts";
 import { exitCodeOfJob, printable } from "../screen/error-text.ts";
 import { eventsTo } from "../screen/event-stream.ts";
 import { masterWords, shortId } from "../screen/hints.ts";
+import { roundedView } from "../screen/json-events.ts";
 import { linePrinter } from "../screen/line-printer.ts";
 import { progressLines } from "../screen/progress.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "../screen/screen.ts";
@@ -55,7 +57,7 @@ export async function statusCommand(id: string | undefined, flags: StatusFlags):
 function showCluster(view: ClusterView, flags: StatusFlags): void {
   const print = linePrinter();
   if (flags.json) {
-    print(JSON.stringify(view));
+    print(JSON.stringify({ ...view, jobs: view.jobs.map(roundedView) }));
     return;
   }
   const { workers, jobs } = view;
@@ -77,7 +79,7 @@ function showCluster(view: ClusterView, flags: StatusFlags): void {
 function showJob(view: JobView, flags: StatusFlags, ageMs: number | undefined): void {
   const print = linePrinter();
   if (flags.json) {
-    print(JSON.stringify(view));
+    print(JSON.stringify(roundedView(view)));
     return;
   }
   if (hasEnded(view.state)) {
@@ -137,7 +139,9 @@ function endedLines(view: JobView, flags: StatusFlags, elapsedMs: number | undef
     case "failed":
       return failureSummary(view, [
         `what it printed:  millrace logs ${id}${masterWords(flags)}`,
-        ...(view.resumable ? [`go on where it stopped:  millrace retry ${id}${masterWords(flags)}`] : []),
+        ...(view.resumable && meaningOf(view.reason?.code ?? "").startsOver !== true
+          ? [`go on where it stopped:  millrace retry ${id}${masterWords(flags)}`]
+          : []),
       ]);
     case "succeeded":
       return successLines(view, {

@@ -44,6 +44,6 @@ export function* moreLine(more: number): Generator<string> {
 /** Shows an error as that of a run is shown, and sets the exit code. */
 export function showFailure({ reason }: TaskFailure): void {
   const [first, ...others] = failureLines(reason.error);
-  process.stderr.write(`${pc.red("error")} ${first}\n${others.map((line) => `${line}\n`).join("")}`);
+  process.stderr.write(`${pc.red("error:")} ${first}\n${others.map((line) => `${line}\n`).join("")}`);
   process.exitCode = exitCodeOfCode(reason.error.code);
 }

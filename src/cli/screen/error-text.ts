@@ -45,10 +45,10 @@ export function errorLines(thrown: unknown): string[] {
   // A cancellation is no error: it is what was asked for.
   if (isOurs(thrown) && thrown.code === "cancelled") return [printable(thrown.message)];
   if (isOurs(thrown))
-    return [`${pc.red("error")} ${printable(fromHere(thrown.message))} ${pc.dim(`[${thrown.code}]`)}`];
+    return [`${pc.red("error:")} ${printable(fromHere(thrown.message))} ${pc.dim(`[${thrown.code}]`)}`];
   // The operating system's words (a full disk, too many open files), where nothing above has said it better.
   const { message, stack } = describeThrown(thrown);
-  const first = `${pc.red("error")} ${printable(fromHere(message))}`;
+  const first = `${pc.red("error:")} ${printable(fromHere(message))}`;
   if (systemCode(thrown) !== undefined) return [first];
   // The error comes from the job's own code, in this process.
   if (stack !== undefined)

@@ -4,6 +4,7 @@ import { meaningOf } from "../../base/error-codes.ts";
 import { reduceOfKey } from "../../base/ids.ts";
 import { isUrl } from "../../base/paths.ts";
 import { unprintable } from "../../base/printable.ts";
+import { durationWord, sizeWord } from "../../base/units.ts";
 import type { JobHandle } from "../../engine/engine.ts";
 import { flagOf, type OfCommand, runOption, runOptionNames } from "../../engine/run/option-table.ts";
 import { attributeOf, type RunFlags } from "../../engine/run/option-values.ts";
@@ -188,7 +189,9 @@ export function optionWords(name: OfCommand, flags: Partial<RunFlags>): string[]
     case "flag":
       return [flag];
     case "duration":
-      return [flag, `${String(value)}ms`];
+      return [flag, durationWord(Number(value))];
+    case "size":
+      return [flag, sizeWord(Number(value))];
     case "inputs":
       return [...(value as RunFlags["input"])].flatMap(([key, paths]) =>
         paths.flatMap((path) => [flag, quoted(`${key}=${path}`)]),

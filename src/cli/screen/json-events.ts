@@ -1,6 +1,7 @@
 // `--json`: one JSON object per line, for scripts. Fields are only ever added.
 import { formatDuration } from "../../base/units.ts";
 import { Pace } from "../../engine/pace.ts";
+import { roundedStats } from "../../protocol/stats.ts";
 import type { JobStats, JobView } from "../../protocol/view.ts";
 import type { Manifest } from "../../storage/manifest.ts";
 import { eventLine } from "./event-stream.ts";
@@ -70,7 +71,7 @@ export function jsonEvents(sink: EventSink, startedMs: number) {
         elapsed: formatDuration(elapsedMs),
         elapsedMs: Math.round(elapsedMs),
         counters: view.counters,
-        stats: roundedStats(view.stats),
+        stats: roundedTotals(view.stats),
         largestGroup: view.largestGroup,
         deadLetters: view.deadLetters,
         ...(note !== undefined && { note }),
@@ -94,11 +95,11 @@ function rounded(value: number | undefined, parts = 1): number | undefined {
   return value === undefined ? undefined : Math.round(value * parts) / parts;
 }
 
-/** Times are sums of fractions of milliseconds, of which no one needs sixteen digits. */
-function roundedStats({ inputBytes, map, reduce }: JobStats): JobStats {
-  return {
-    inputBytes,
-    map: { ...map, wallMs: Math.round(map.wallMs) },
-    reduce: { ...reduce, wallMs: Math.round(reduce.wallMs) },
-  };
+/** A job as `--json` shows it: times in whole milliseconds. */
+export function roundedView(view: JobView): JobView {
+  return { ...view, stats: roundedTotals(view.stats) };
+}
+
+function roundedTotals({ inputBytes, map, reduce }: JobStats): JobStats {
+  return { inputBytes, map: roundedStats(map), reduce: roundedStats(reduce) };
 }

@@ -284,9 +284,9 @@ class Warnings {
       this.#counts.set(task, times);
       if (times > warningsPerTask + 1) return [];
       if (times > warningsPerTask)
-        return [pc.yellow(`warning ${task} is tried again and again; further tries are not shown`)];
+        return [pc.yellow(`warning: ${task} is tried again and again; further tries are not shown`)];
       const place = error.where === undefined ? "" : ` at ${printable(error.where)}`;
-      return [pc.yellow(`warning ${task} is tried again: ${shortened(printable(error.message))}${place}`)];
+      return [pc.yellow(`warning: ${task} is tried again: ${shortened(printable(error.message))}${place}`)];
     });
   }
 }

@@ -77,7 +77,7 @@ function progressOf({ noProgress }: ScreenFlags, sink: ProgressSink, startedMs: 
 /** Shows a warning, as a sentence that stays or as an event. */
 export function warn(screen: Screen, warning: string): void {
   if (screen.json !== undefined) screen.json.warning(warning);
-  else screen.print(pc.yellow(`warning ${printable(warning)}`));
+  else screen.print(pc.yellow(`warning: ${printable(warning)}`));
 }
 
 /** Shows views until the job has ended. The time that passes is shown even while nothing happens. */

@@ -5,6 +5,7 @@ import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { formatCounted } from "../../base/units.ts";
 import { differsInLastDigits } from "../../base/value/same-value.ts";
+import { resultOfState } from "../../job/aggregate/lower.ts";
 import type { Codec } from "../../job/codec.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import { describeThrown } from "../../job/thrown.ts";
@@ -116,14 +117,14 @@ class CombineTrial {
     }
     if (after !== undefined && Buffer.compare(before, after) === 0) return;
     this.#changes = failed(innocent, `it changes its ${which} argument`, [
-      `before  ${excerptOf(this.#codec.read(new Uint8Array(before)))}`,
-      `after   ${excerptOf(argument)}`,
+      `before  ${excerptOf(resultOfState(this.#codec.read(new Uint8Array(before))))}`,
+      `after   ${excerptOf(resultOfState(argument))}`,
       "Make a new value instead: what is handed to combine may be used again.",
     ]);
   }
 
   #failure(key: Uint8Array, triple: readonly Uint8Array[], left: Uint8Array, right: Uint8Array): Check {
-    const read = (bytes: Uint8Array): unknown => this.#codec.read(new Uint8Array(bytes));
+    const read = (bytes: Uint8Array): unknown => resultOfState(this.#codec.read(new Uint8Array(bytes)));
     const [a, b, c] = triple.map((bytes) => excerptOf(read(bytes)));
     const details = [
       `a = ${a}, b = ${b}, c = ${c}, of the key ${this.#keyText(key)}`,

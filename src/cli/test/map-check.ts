@@ -4,6 +4,7 @@
 import { held } from "../../base/assert.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { formatCount, formatCounted } from "../../base/units.ts";
+import { resultOfState } from "../../job/aggregate/lower.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import { describeThrown } from "../../job/thrown.ts";
 import { clockAdvice, type Used, watchClockAndChance } from "../../sim/job/clock-and-chance.ts";
@@ -79,7 +80,7 @@ function textsOf(job: JobDefinition, { pairs, records }: MappedRecord): Emitted[
   return [
     ...pairs.map(({ key, value }) => ({
       bytes: Buffer.concat([key, Buffer.from([0]), value]),
-      text: () => `${excerptOf(job.key.read(key))} → ${excerptOf(job.value.read(value))}`,
+      text: () => `${excerptOf(job.key.read(key))} → ${excerptOf(resultOfState(job.value.read(value)))}`,
     })),
     ...records.map(({ output, bytes }) => ({
       bytes: Buffer.concat([Buffer.from([output]), bytes]),

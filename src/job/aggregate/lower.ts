@@ -1,5 +1,6 @@
 // What the engine makes of a job's `aggregate`: a value codec, whose values are lifted as they are written, a fold of
 // states, and a reduce that gets the result.
+import { types } from "node:util";
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import type { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
@@ -46,6 +47,11 @@ export class State {
   get bytes(): Uint8Array {
     return this.#bytes;
   }
+}
+
+/** What a value is told by to people: for an aggregate by what it would come to alone. */
+export function resultOfState(value: unknown): unknown {
+  return !types.isProxy(value) && value instanceof State ? value.result : value;
 }
 
 /** Writes what is emitted as a state, and states as they are. */

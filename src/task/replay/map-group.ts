@@ -9,7 +9,7 @@ import { BadRecordIn } from "../../input/bad-record.ts";
 import type { PlannedFile } from "../../input/plan.ts";
 import { readSplit } from "../../input/read-split.ts";
 import { resolveInputs } from "../../input/resolve.ts";
-import { State } from "../../job/aggregate/lower.ts";
+import { resultOfState } from "../../job/aggregate/lower.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import type { Combining, Kernel } from "../../kernel/kernel.ts";
 import { type Collector, createCollector } from "../../sort/collector.ts";
@@ -282,15 +282,10 @@ class GroupMapper {
         other > partition && pairs > 0 ? [key.read(this.#filter.keyOf(other))] : [],
       ),
       pairs,
-      values: values.map((encoded) => shownValue(job.value.read(encoded))),
+      values: values.map((encoded) => resultOfState(job.value.read(encoded))),
       held: { files: this.#held, run, partition },
     };
   }
-}
-
-/** What is emitted for an aggregate is told by what it would come to alone. */
-function shownValue(value: unknown): unknown {
-  return isA(value, State) ? value.result : value;
 }
 
 function tooMuch(key: string, bytesMax: number): MillraceError {

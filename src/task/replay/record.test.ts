@@ -1,10 +1,15 @@
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { TaskRun } from "../../../test/support/run-tasks.ts";
+import { ndjson } from "../../format/json/ndjson.ts";
 import { text } from "../../format/lines/text.ts";
 import { tsv } from "../../format/table/tsv.ts";
+import { countDistinct } from "../../job/aggregate/distinct.ts";
+import { count } from "../../job/aggregate/numbers.ts";
+import { stats } from "../../job/aggregate/stats.ts";
 import { uint } from "../../job/codecs/numbers.ts";
 import { utf8 } from "../../job/codecs/utf8.ts";
+import { max } from "../../job/combine.ts";
 import { defineJob } from "../../job/define-job.ts";
 import { replayRecord } from "./record.ts";
 
@@ -44,6 +49,22 @@ test.each(["plain", "packed"])("one record of a %s file is mapped, and what it e
     recordCounts: new Map([["seen", 1]]),
     counters: { lines: 1 },
     failed: undefined,
+  });
+});
+
+test("a value of an aggregate is what it would come to alone, and no state of the engine's", async () => {
+  const aggregated = defineJob({
+    name: "aggregated",
+    input: text(),
+    key: utf8,
+    aggregate: stats({ n: count(), longest: max("length"), words: countDistinct("line", utf8) }),
+    map: (line, emit) => emit("all", { line, length: line.length }),
+    output: ndjson(),
+  });
+  const own = new TaskRun(aggregated, { files: { plain: content } });
+  const options = { spec: own.spec, input: "", path: "/plain", source: "plain", offset: 6 };
+  expect(await replayRecord({ ...options, env: own.environment() })).toMatchObject({
+    pairs: [{ key: "all", value: { n: 1, longest: 3, words: 1 } }],
   });
 });
 

@@ -7,6 +7,7 @@ import { decompressWithin, detectCompression, programOf } from "../../format/com
 import type { PlannedFile } from "../../input/plan.ts";
 import { type InputBatch, readSplit } from "../../input/read-split.ts";
 import { headOf } from "../../input/resolve.ts";
+import { resultOfState } from "../../job/aggregate/lower.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import type { Storage } from "../../storage/storage.ts";
@@ -157,7 +158,8 @@ class ListedPairs {
       const pair = readFrame(pairs.bytes, at, this.#header);
       if (this.count++ < limits.replayListedMax) {
         const key = this.#job.key.read(viewOf(pairs.bytes, pair.key, pair.value));
-        this.listed.push({ key, value: this.#job.value.read(viewOf(pairs.bytes, pair.value, pair.end)) });
+        const value = resultOfState(this.#job.value.read(viewOf(pairs.bytes, pair.value, pair.end)));
+        this.listed.push({ key, value });
       }
       at = pair.end;
     }
