@@ -17,8 +17,8 @@ export interface Beginning {
 
 /** More of the bytes than this are control characters: it is no text. */
 const controlShareMax = 0.05;
-/** Tab, line feed, carriage return; the escape of colours in logs; those that separate cells. */
-const usualControls: ReadonlySet<number> = new Set([9, 10, 13, 0x1b, 0x01, 0x02, 0x07, 0x1e, 0x1f]);
+/** Tabs, line feed, form feed, carriage return; the escape of colours in logs; those that separate cells. */
+const usualControls: ReadonlySet<number> = new Set([9, 10, 11, 12, 13, 0x1b, 0x01, 0x02, 0x07, 0x1e, 0x1f]);
 
 /** Throws `bad-input` for content that no format of lines reads, and says what it is. */
 export async function refuseNoLines(beginning: Beginning): Promise<void> {
@@ -33,7 +33,7 @@ export async function refuseNoLines(beginning: Beginning): Promise<void> {
   const zero = bytes.indexOf(0);
   if (zero >= 0) {
     throw refuse(
-      `it has zero bytes, the first at ${formatCount(zero)}, so it is binary; where they end records, text({ delimiter: "\\0" }) reads them, and records(n) reads records of n bytes`,
+      `it has zero bytes, the first at ${formatCount(zero)}, so it is binary or damaged; where they mean nothing, remove them first (tr -d '\\0' < OLD > NEW); where they end records, text({ delimiter: "\\0" }) reads them, and records(n) reads records of n bytes`,
     );
   }
   const text = isWhole ? bytes : withoutCutCharacter(bytes);
@@ -45,7 +45,8 @@ export async function refuseNoLines(beginning: Beginning): Promise<void> {
   }
   let controls = 0;
   for (const byte of bytes) if (byte < 0x20 && !usualControls.has(byte)) controls++;
-  if (controls > bytes.length * controlShareMax) throw refuse("it is binary: most of its bytes are no text");
+  if (controls > bytes.length * controlShareMax)
+    throw refuse("it is binary: more than 5 % of its bytes are control characters");
   if (bytes.includes(13) && !bytes.includes(10)) {
     throw refuse(
       "its lines end with a carriage return alone, as in old exports for the Mac: convert it first:  tr '\\r' '\\n' < OLD > NEW",

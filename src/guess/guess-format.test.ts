@@ -47,6 +47,33 @@ describe("tables", () => {
     ["pipes", "id|text\n1|a, b\n2|c, d\n", 'csv by "|" with a header: id uint, text utf8'],
     ["a control character", "1\x01x\n2\x01y\n", 'csv by "\\u0001": c1 uint, c2 utf8'],
     ["spaces", "host1 200 1.5\nhost2 404 2.5\nhost1 200 3\n", 'csv by " ": c1 utf8, c2 uint, c3 float64'],
+    [
+      "spaces behind commas",
+      'id, city, n\n1, "Rome, Italy", 5\n2, Bonn, 7\n',
+      'csv by ", " with a header: id uint, city utf8, n uint',
+    ],
+    ["spaces behind semicolons", "a; b\n1; 2\n3; 4\n", 'csv by "; " with a header: a uint, b uint'],
+    ["spaces behind some commas", "a,b\n1, 2\n3,4\n", "csv with a header: a uint, b utf8"],
+    [
+      "spaces between names and texts in quotes, as R writes them",
+      '"city" "n"\n"New York" 5\n"Rome" 7\n"Bonn" 9\n',
+      'csv by " " with a header: city utf8, n uint',
+    ],
+    [
+      "numbers as names, above numbers",
+      "id,104,109,230,1000\n7,5,6,7,8\n8,9,1,2,3\n",
+      "csv with a header: id uint, 104 uint, 109 uint, 230 uint, 1000 uint",
+    ],
+    [
+      "numbers as names, above words",
+      "who,7,12\nAnn,yes,no\nBo,no,yes\n",
+      "csv with a header: who utf8, 7 utf8, 12 utf8",
+    ],
+    [
+      "years as names, downwards",
+      "land,2020,2019\nA,1.5,2\nB,3,4\n",
+      "csv with a header: land utf8, 2020 float64, 2019 uint",
+    ],
     ["number signs", "id#name\n1#a\n2#b\n", 'csv by "#" with a header: id uint, name utf8'],
     [
       "colons",
@@ -134,15 +161,18 @@ describe("tables", () => {
     const text = "lines of text";
     expect(await lines("id,n\n1,2\n3\n4,5,6\n7,8\n", "a.csv")).toEqual({
       text,
-      notes: 'by "," its rows would be csv, but the row at a.csv:9 has 1 cell where the first has 2',
+      notes:
+        'by "," its rows would be csv, but the row at a.csv:9 has 1 cell where the first has 2: --format csv takes rows of any width',
     });
     expect(await lines("id;n\n1;2,5\n3;4,5;6\n7;8,5\n", "a.CSV.gz")).toEqual({
       text,
-      notes: 'by ";" its rows would be csv, but the row at a.CSV.gz:11 has 3 cells where the first has 2',
+      notes:
+        "by \";\" its rows would be csv, but the row at a.CSV.gz:11 has 3 cells where the first has 2: --format csv --delimiter ';' takes rows of any width",
     });
     expect(await lines("id\tn\n1\t2\n3\n", "a.tsv")).toEqual({
       text,
-      notes: 'by "\\t" its rows would be tsv, but the row at a.tsv:9 has 1 cell where the first has 2',
+      notes:
+        'by "\\t" its rows would be tsv, but the row at a.tsv:9 has 1 cell where the first has 2: --format tsv takes rows of any width',
     });
     // A title above the header.
     expect((await lines("Sales of 2024\nid,n\n1,2\n3,4\n", "a.csv")).notes).toContain("a.csv:14 has 2 cells where");
@@ -151,6 +181,34 @@ describe("tables", () => {
       ["one\ntwo\nthree\n", "a.csv"],
     ] as const)
       expect(await lines(content, source)).toEqual({ text, notes: "" });
+  });
+
+  it("says which command makes a table of a file whose first lines, header or comments keep it from being one", async () => {
+    const noteOf = async (content: string) => (await guessed([whole(content, "a.csv")])).notes;
+    const table = "id,n,x\n1,2,3\n4,5,6\n";
+    expect(await noteOf(`Sales of 2024\n\n${table}`)).toContain("2 lines are no records: tail -n +3 OLD > NEW");
+    expect(await noteOf(`Sales of 2024\r\n${table}`)).toContain("line is no record: tail -n +2 OLD > NEW");
+    expect(await noteOf(`# Sales\n${table}# more\n7,8,9\n`)).toContain(`are no records: grep -v '^#' OLD > NEW`);
+    expect(await noteOf("id,n\na,1,2\nb,3,4\n")).toContain("first column: sed '1s/^/row,/' OLD > NEW");
+    expect(await noteOf("id;n\r\n1;2;\r\n3;4;\r\n")).toContain("ends each row: sed '1s/\\r$/;last/' OLD > NEW");
+    expect(await noteOf("id\tn\na\t1\t2\nb\t3\t4\n")).toContain("sed '1s/^/row\\t/' OLD > NEW");
+    expect(await noteOf(`${table}7,8\n`)).toContain("--format csv takes rows of any width");
+    expect((await guessed(`# made by x, y\n${table.repeat(20)}`)).notes).toMatch(/arrays of text. For names: .*grep/);
+  });
+
+  it("takes a file called csv for a column where numbers or dates stand below a name", async () => {
+    const textOf = async (content: string, source = "a.csv") => (await guessed([whole(content, source)])).text;
+    expect(await textOf("ms\n1.5\n2\n")).toBe("csv with a header: ms float64");
+    expect(await textOf("at\r\n2024-01-01\r\n2024-01-02\r\n")).toBe("csv with a header: at day");
+    expect(await textOf("ms\n1.5\n2\n", "a.txt")).toBe("lines of text");
+    expect(await textOf("1\n2\n3\n")).toBe("lines of text");
+    expect(await textOf("ms\n1\n\n2\n")).toBe("lines of text");
+    expect((await guessed("ms\n1.5\n2\n", { format: "csv" })).text).toBe("csv with a header: ms float64");
+  });
+
+  it("reads stray quotes as text where a lenient reader would take rows for cells", async () => {
+    const rows = ['7;"Smith & Co;x;1', '8;"Miller";y;2', '9;"Baker" Ltd;z;3'].join("\n");
+    expect((await guessed(`id;name;c;n\n${rows}\n`)).text).toContain('csv by ";" with a header, quote false: id uint');
   });
 
   it("says where times have no zone", async () => {
@@ -261,6 +319,7 @@ describe("text", () => {
 it.each([
   ["nothing", [whole("")], "nothing in it"],
   ["zero bytes", [whole("a\0b\n")], "zero bytes, the first at 1"],
+  ["a zero byte in a table", [whole("a,b\n1,\0\n")], "tr -d '\\0' < OLD > NEW"],
   ["Latin-1", [whole(Buffer.from("caf\xe9,1\ncaf\xe9,2\n", "latin1"))], "byte 0xe9 at 3 is not UTF-8"],
   ["UTF-16", [whole(Buffer.from("\ufeffid,n\n1,2\n", "utf16le"))], "UTF-16"],
   ["PNG", [whole(Buffer.from("89504e470d0a1a0a0000000d49484452", "hex"))], "zero bytes"],

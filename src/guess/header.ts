@@ -16,6 +16,7 @@ export function guessHeader(files: readonly Rows[]): HeaderGuess {
   if (files.some((rows) => rows[0]!.length !== first.length)) return { isHeader: false };
   const evidence = byTypes(first, rest);
   if (evidence !== undefined) return { isHeader: evidence };
+  if (areLabels(first, rest)) return { isHeader: true };
   const isShared = files.length > 1 && files.every((rows) => rows[0]!.every((cell, column) => cell === first[column]));
   if (!areNames(first) || recurs(first, rest)) return { isHeader: false };
   if (isShared && rest.length > 0) return { isHeader: true };
@@ -44,16 +45,39 @@ function byTypes(first: readonly string[], rest: Rows): boolean | undefined {
     areYears ||= cells.some((each) => year.test(each));
   }
   if (names === 0 && numbers.length === 0) return undefined;
-  if (names > 0) return names > numbers.length;
-  // country,2019,2020
-  return numbers.length > 1 && !areYears && numbers.every((cell, i) => year.test(cell) && isNext(cell, numbers[i - 1]));
+  if (names > numbers.length) return true;
+  if (numbers.length < 2 || areYears) return false;
+  // country,2019,2020 and id,1001,1005,1012
+  const areNext = [1, -1].some((step) =>
+    numbers.every((cell, i) => year.test(cell) && isNext(cell, numbers[i - 1], step)),
+  );
+  return (
+    areNext || (names > 0 && numbers.length >= labelsMin && numbers.every((cell, i) => isAbove(cell, numbers[i - 1])))
+  );
+}
+
+/** Fewer numbers than these may be ascending by chance. */
+const labelsMin = 4;
+
+/** Whether numbers stand above columns of words, as in id,1001,1005 where the cells are yes and no. */
+function areLabels(first: readonly string[], rest: Rows): boolean {
+  const labels = first.flatMap((cell, column) => (/^\d+$/.test(cell) ? [column] : []));
+  if (labels.length < 2 || labels.length === first.length || new Set(first).size < first.length) return false;
+  return labels.every((column) => {
+    const words = rest.map((row) => row[column]!).filter((cell) => !missing.test(cell));
+    return words.length > 1 && words.every((cell) => !/\d/.test(cell));
+  });
 }
 
 const year = /^(?:19|20)\d\d$/;
 const missing = /^(?:|n\/?a|nan|null|nil|none|missing|unknown|-|\?|\.|\\N)$/i;
 
-function isNext(cell: string, before: string | undefined): boolean {
-  return before === undefined || Number(cell) === Number(before) + 1;
+function isNext(cell: string, before: string | undefined, step: number): boolean {
+  return before === undefined || Number(cell) === Number(before) + step;
+}
+
+function isAbove(cell: string, before: string | undefined): boolean {
+  return /^\d+$/.test(cell) && (before === undefined || Number(cell) > Number(before));
 }
 
 /** Whether these can be names: not all are empty, and none is a number. */

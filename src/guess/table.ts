@@ -6,6 +6,7 @@ import { type ColumnType, type GuessedColumn, typeOf, zoneNote } from "./column-
 import type { Dialect, Guessed, TableShape } from "./guess.ts";
 import { tableOf } from "./guess.ts";
 import { guessHeader } from "./header.ts";
+import { adviceOn, usualWidth } from "./odd-rows.ts";
 
 type Row = readonly string[];
 
@@ -14,11 +15,15 @@ const glanceBytes = 64 * KiB;
 interface Candidate {
   readonly shape: TableShape;
   /** By file, none of which is without rows. */
-  readonly files: readonly (Reading & { readonly source: string; readonly rows: readonly Row[] })[];
+  readonly files: readonly (Reading & {
+    readonly source: string;
+    readonly bytes: Buffer;
+    readonly rows: readonly Row[];
+  })[];
 }
 
 /** In order of preference, where the rows are as wide by each. */
-const delimiters = ["\x01", "\x1f", "\x1e", "\x02", "\x07", "\t", "|", ";", ",", "^", "~", ":"] as const;
+const delimiters = ["\x01", "\x1f", "\x1e", "\x02", "\x07", "\t", "|", "; ", ";", ", ", ",", "^", "~", ":"] as const;
 /** Characters that stand in sentences and times: rows of a few cells by them are mostly none. */
 const cellsMin: Readonly<Record<string, number>> = { ":": 4 };
 /** These separate cells only where nothing else does, and no cell is empty or in quotes, and some column has a type. */
@@ -62,6 +67,9 @@ export async function guessTable(
   if (best !== undefined) return guessColumns(best);
   const other = isSure ? undefined : await separatedRarely(beginnings);
   if (other !== undefined) return guessColumns(other);
+  const lone =
+    wanted.format !== "tsv" && wanted.delimiter === undefined ? await loneColumn(beginnings, isSure) : undefined;
+  if (lone !== undefined) return guessColumns(lone);
   const rag = widest(isSure ? ragged : ragged.filter((candidate) => !isProse(candidate)));
   if (rag !== undefined) return guessRows(rag);
   if (!isSure) await nameUneven(beginnings, refused);
@@ -86,11 +94,17 @@ async function nameUneven(beginnings: readonly Beginning[], refused: (note: stri
     const first = rows[0]?.length;
     const odd = rows.findIndex(({ length }) => length !== first);
     if (width < 2 || first === undefined || odd < 0) continue;
+    const advice = adviceOn({ bytes: beginning.bytes, rows, starts, delimiter: shape.delimiter }) ?? anyWidth(shape);
     refused(
-      `by ${JSON.stringify(shape.delimiter)} its rows would be ${shape.format}, but the row at ${beginning.source}:${starts[odd]!} has ${formatCounted(rows[odd]!.length, "cell")} where the first has ${formatCount(first)}`,
+      `by ${JSON.stringify(shape.delimiter)} its rows would be ${shape.format}, but the row at ${beginning.source}:${starts[odd]!} has ${formatCounted(rows[odd]!.length, "cell")} where the first has ${formatCount(first)}: ${advice}`,
     );
     return;
   }
+}
+
+function anyWidth({ format, delimiter }: TableShape): string {
+  const by = delimiter === (format === "tsv" ? "\t" : ",") ? "" : ` --delimiter '${delimiter}'`;
+  return `--format ${format}${by} takes rows of any width`;
 }
 
 /** By the ending of a file's name, what its cells may be separated by; in order of preference, as above. */
@@ -126,6 +140,7 @@ async function inDialect(
     const even: Candidate[] = [];
     for (const shape of shapes({ ...wanted, format: "csv" })) {
       if (dialect.quote === false && shape.multiline) continue; // no line end is in a cell
+      if (dialect.lenient === true && shape.delimiter.length > 1) continue; // csv() does not take these
       if (!beginnings.every(({ bytes }) => bytes.includes(shape.delimiter))) continue;
       const candidate = await readBy({ ...shape, dialect }, beginnings);
       if (candidate === undefined || !isEven(candidate) || isProse(candidate)) continue;
@@ -135,10 +150,20 @@ async function inDialect(
         );
     }
     const best = widest(even);
-    if (best === undefined) continue;
+    if (best === undefined || (dialect.lenient === true && (await hidesRows(best, beginnings)))) continue;
     if (dialect.quote !== "'" || usual === undefined || isInSingleQuotes(usual)) return best;
   }
   return undefined;
+}
+
+/** Whether lines that are rows of the same width by themselves are in quotes that something far away closes. */
+async function hidesRows({ shape, files }: Candidate, beginnings: readonly Beginning[]): Promise<boolean> {
+  const lines = await readBy({ ...shape, multiline: false, dialect: { quote: false } }, beginnings);
+  if (lines === undefined || !isEven(lines)) return false;
+  return lines.files.some(({ rows }, i) => {
+    const fewer = files[i]!.rows;
+    return rows.length > fewer.length && rows[0]!.length === fewer[0]!.length;
+  });
 }
 
 function isInSingleQuotes({ files }: Candidate): boolean {
@@ -147,8 +172,10 @@ function isInSingleQuotes({ files }: Candidate): boolean {
 }
 
 async function separatedRarely(beginnings: readonly Beginning[]): Promise<Candidate | undefined> {
-  if (beginnings.some(({ bytes }) => bytes.includes('"'))) return undefined;
+  const areQuoted = beginnings.some(({ bytes }) => bytes.includes('"'));
   for (const delimiter of rare) {
+    // Lines of logs have quotes too; the names that R writes above a table are all in quotes.
+    if (areQuoted && !(delimiter === " " && beginnings.every(hasQuotedNames))) continue;
     if (!beginnings.every(({ bytes }) => bytes.includes(delimiter))) continue;
     const shape: TableShape = { format: "csv", delimiter, header: false, multiline: true };
     for (const looked of [beginnings.map(glanced), beginnings]) {
@@ -161,6 +188,25 @@ async function separatedRarely(beginnings: readonly Beginning[]): Promise<Candid
     }
   }
   return undefined;
+}
+
+function hasQuotedNames({ bytes }: Beginning): boolean {
+  const end = bytes.indexOf(10);
+  return /^\ufeff?"[^"]*"(?: "[^"]*")+\r?$/.test(bytes.toString("utf8", 0, Math.max(0, end)));
+}
+
+/** A column of numbers or dates below its name, in files that are called csv: no delimiter says that they are. */
+async function loneColumn(beginnings: readonly Beginning[], isSure: boolean): Promise<Candidate | undefined> {
+  if (!isSure && !beginnings.every(({ source }) => /\.csv(?:\.\w+)?$/i.test(source))) return undefined;
+  // An empty line would be an empty cell.
+  if (beginnings.some(({ bytes }) => bytes.includes("\n\n") || bytes.includes("\n\r\n"))) return undefined;
+  const shape: TableShape = { format: "csv", delimiter: ",", header: false, multiline: true };
+  const candidate = await readBy(shape, beginnings);
+  const files = candidate?.files.map(({ rows }) => rows) ?? [];
+  if (files.length === 0 || files.some((rows) => rows.length < 2 || rows.some((row) => row.length > 1)))
+    return undefined;
+  const { isHeader, doubt } = guessHeader(files);
+  return isHeader && doubt === undefined && hasTypes(files.flat()) ? candidate : undefined;
 }
 
 /** Most files show in their first rows that a byte separates no cells of theirs. */
@@ -201,7 +247,7 @@ async function readBy(
         );
       return undefined;
     }
-    if (rows.length > 0) files.push({ ...reading, rows, source: beginning.source });
+    if (rows.length > 0) files.push({ ...reading, rows, source: beginning.source, bytes: beginning.bytes });
   }
   return files.length === 0 ? undefined : { shape, files };
 }
@@ -226,12 +272,6 @@ function isRagged({ shape, files }: Candidate): boolean {
   const rows = files.flatMap((file) => file.rows);
   const width = usualWidth(rows);
   return width >= ragWidthMin && rows.filter((row) => row.length === width).length >= ragShareMin * rows.length;
-}
-
-function usualWidth(rows: readonly Row[]): number {
-  const widths = new Map<number, number>();
-  for (const { length } of rows) widths.set(length, (widths.get(length) ?? 0) + 1);
-  return [...widths].reduce((best, each) => (each[1] > best[1] ? each : best))[0];
 }
 
 function widest(candidates: readonly Candidate[]): Candidate | undefined {
@@ -270,7 +310,8 @@ function isTime(cell: string, next: string | undefined): boolean {
 
 /** Sentences, and lines of logs, whose commas separate no cells. */
 function isProse({ shape: { delimiter }, files }: Candidate): boolean {
-  if (delimiter !== "," && delimiter !== ";" && delimiter !== "|") return false;
+  const isSpaced = delimiter.endsWith(" ");
+  if (![",", ";", "|"].includes(delimiter.trim())) return false;
   const rows = files.flatMap((file) => file.rows);
   const mostly = (is: (row: Row) => boolean) => 2 * rows.filter(is).length > rows.length;
   // 2024-05-01 12:00:00,123 INFO …
@@ -280,7 +321,7 @@ function isProse({ shape: { delimiter }, files }: Candidate): boolean {
   // words.
   return (
     !hasTypes(rows) &&
-    rows.every((row) => row.slice(1).every((cell) => /^\s/.test(cell))) &&
+    (isSpaced || rows.every((row) => row.slice(1).every((cell) => /^\s/.test(cell)))) &&
     mostly((row) => row.some((cell) => /\S\s+\S/.test(cell)))
   );
 }
@@ -400,13 +441,14 @@ function exceptions(cells: readonly string[]): string | undefined {
 
 function guessRows({ shape, files }: Candidate): Guessed {
   const width = usualWidth(files.flatMap(({ rows }) => rows));
-  const { source, rows, starts } = files.find((file) => file.rows.some((row) => row.length !== width))!;
+  const { source, bytes, rows, starts } = files.find((file) => file.rows.some((row) => row.length !== width))!;
   const odd = rows.findIndex((row) => row.length !== width);
   const place = `${source}:${starts[odd]!}`;
+  const advice = adviceOn({ bytes, rows, starts, delimiter: shape.delimiter });
   return {
     guess: { kind: "rows", shape },
     notes: [
-      `the row at ${place} has ${formatCounted(rows[odd]!.length, "cell")} where most have ${formatCount(width)}, so columns have no names: rows are arrays of text`,
+      `the row at ${place} has ${formatCounted(rows[odd]!.length, "cell")} where most have ${formatCount(width)}, so columns have no names: rows are arrays of text${advice === undefined ? "" : `. For names: ${advice}`}`,
     ],
   };
 }

@@ -19,6 +19,7 @@ import { largestGroupOf } from "./state/largest-group.ts";
 import type { Cluster, Job, Task } from "./state/state.ts";
 import { nameOf } from "./state/task.ts";
 import type { SchedulerEvent, WithdrawnDecision } from "./step.ts";
+import { takeBack } from "./take-back.ts";
 
 /** Called when something happened to the job: it may have exceeded a limit, or be complete. */
 export function advance(cluster: Cluster, job: Job): void {
@@ -218,6 +219,8 @@ function undecide(cluster: Cluster, job: Job, withdrawn: WithdrawnDecision): voi
   cluster.changes.push({ delete: keys.decision(job.id) });
   job.decision = undefined;
   takeBackFiles(cluster, job, withdrawn);
+  for (const late of job.lateWinners.values()) takeBack(cluster, job, late);
+  job.lateWinners.clear();
 }
 
 /**

@@ -93,7 +93,7 @@ describe("fault 78: large values", () => {
     const run = words("sizes", params({ bytes: 64 * MiB + 1 }));
     const { code, stderr } = await runToEnd(scratch, run);
     expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/in\/a\.txt:0\b/) });
-    expect(stderr).toMatch(/67108865 bytes for the key "k", and at most 67108864/);
+    expect(stderr).toMatch(/67,108,865 bytes for the key "k", where at most 67,108,864/);
   });
 
   test("larger than arena and block, but within the limit, come through", async () => {

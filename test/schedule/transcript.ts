@@ -2,6 +2,7 @@
 // is what the files in test/scenarios show; `run` returns the same file with its outputs made again.
 import { assert, unreachable } from "../../src/base/assert.ts";
 import { type AttemptId, type Position, taskName } from "../../src/base/ids.ts";
+import { factText } from "../../src/master/fact-text.ts";
 import type { Assignment, Failure, WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
 import { parseKey, type TaskRecord } from "../../src/protocol/records.ts";
 import { createScheduler, recoverScheduler } from "../../src/schedule/scheduler.ts";
@@ -192,7 +193,10 @@ class Scenario {
   }
 
   #step(event: SchedulerEvent, answers?: { worker: FakeWorker; report: WorkerReport }): void {
-    const { changes, commands } = this.#scheduler.step(event, this.#now);
+    const { changes, commands, facts } = this.#scheduler.step(event, this.#now);
+    // The one fact that nothing else shows.
+    for (const fact of facts)
+      if (fact.kind === "late-call" && fact.isTooLate) this.#out.push(`history: ${factText(fact)}`);
     for (const change of changes) {
       this.#out.push(shownChange(change));
       if ("put" in change) this.#store.set(change.put.key, change.put.value);

@@ -32,6 +32,8 @@ export interface ZstdBlocks {
 }
 
 const blockContentMax = 128 * KiB;
+/** The header of its literals, and the number of its sequences. */
+const compressedBlockMin = 2;
 const checksumBytes = 4;
 
 /** Reads a file frame by frame. The blocks of a frame must be read to their end before the next frame is asked for. */
@@ -75,6 +77,8 @@ export class ZstdFrames {
         const offset = this.#base + this.#at + end;
         if (type === 3) throw damaged("a block of an unknown type", offset);
         if (size > blockMax) throw damaged("a block that is larger than its frame allows", offset);
+        // fzstd would take it for one without content.
+        if (type === 2 && size < compressedBlockMin) throw damaged("a block that is too small", offset);
         const behind = end + 3 + (type === 1 ? 1 : size);
         if (end === 0 ? !(await this.#has(behind)) : !this.#holds(behind)) break;
         end = behind;

@@ -49,16 +49,22 @@ async function* streamed({ frame, blocks, checksum }: StoredFrame): AsyncGenerat
     }
   };
   decode(plainHeader(frame), false);
+  // fzstd never lets go of a block that it has been given to its last byte and no further, as it keeps what is behind
+  // it, which is a view of nothing, and forgets what it has kept only when that has bytes. So the last byte of each
+  // block comes with the next one.
+  let kept = noBytes;
   for await (const { bytes, isLast } of blocks) {
     // Block by block, as a few bytes may be the block of 128 KiB.
     for (let at = 0; at < bytes.length; ) {
       const end = blockEnd(bytes, at);
       // fzstd keeps a small first block until the next one comes.
-      decode(Uint8Array.prototype.slice.call(bytes, at, end), isLast && end === bytes.length);
+      const isEnd = isLast && end === bytes.length;
+      decode(Buffer.concat([kept, bytes.subarray(at, isEnd ? end : end - 1)]), isEnd);
+      kept = Uint8Array.of(bytes[end - 1]!);
       at = end;
       for (const content of made.splice(0)) {
         contentBytes += content.length;
-        hash.update(content);
+        if (frame.hasChecksum) hash.update(content);
         if (content.length > 0) yield content;
       }
     }
@@ -71,6 +77,8 @@ async function* streamed({ frame, blocks, checksum }: StoredFrame): AsyncGenerat
   if (frame.hasChecksum && wanted.readUInt32LE(0) !== Number(hash.digest() & 0xffff_ffffn))
     throw damaged("a frame's checksum is wrong", frame.offset);
 }
+
+const noBytes = new Uint8Array(0);
 
 function blockEnd(bytes: Uint8Array, at: number): number {
   const header = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16);

@@ -1,6 +1,8 @@
 import { constants } from "node:buffer";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { chunksOf } from "../../../test/conformance/format.ts";
@@ -68,6 +70,11 @@ function textOf(bytes: number, seed = 1): Buffer {
   return Buffer.from(lines.join("")).subarray(0, bytes);
 }
 
+const collectGarbage = (() => {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc") as () => void;
+})();
+
 const small = textOf(3_000);
 /** `small` and its frame as the zstd program writes it, with a checksum and without a content size. */
 const fixed = Buffer.from("28b52ffd0458190000616263990977ad", "hex"); // "abc"
@@ -107,6 +114,8 @@ describe.each(ways)("zstd by %s", (_, open) => {
     expect(await of("28b52ffd2803190000616263")).toMatch(/reserved bit/);
     expect(await of("28b52ffd20031f0000616263")).toMatch(/unknown type/);
     expect(await of(`28b52ffd2003${"210000"}61626364`)).toMatch(/larger than its frame allows/);
+    for (const block of ["050000", "0d000000"])
+      expect(await of(`28b52ffd0058${block}`)).toMatch(/block that is too small/);
     expect(await of("28b52ffd2004190000616263")).toMatch(/damaged/); // four bytes by its header, and has three
   });
 
@@ -272,6 +281,59 @@ describe("a zstd frame as a stream", () => {
         }
         expect(at).toBe(content.length);
       }
+    }
+  });
+
+  it.each(streams)("by %s is let go of as it is read", async (_, open) => {
+    const decoder = await open();
+    const block = Buffer.alloc(3 + 128 * KiB, "stored as it is\n");
+    block.writeUIntLE((128 * KiB) << 3, 0, 3);
+    const empty = Buffer.alloc(3);
+    // A window of 128 KiB, and 96 MiB of content, with empty blocks among it.
+    const frame = async function* () {
+      yield Buffer.from("28b52ffd0038", "hex");
+      for (let i = 0; i < 768; i++) yield i % 100 === 50 ? Buffer.concat(Array(1_000).fill(empty)) : block;
+      yield Buffer.from("010000", "hex");
+    };
+    let content = 0;
+    let most = 0;
+    // What one collection has found to be free is given back while the next one waits for it.
+    const heldBytes = async () => {
+      collectGarbage();
+      await new Promise(setImmediate);
+      collectGarbage();
+      return process.memoryUsage().arrayBuffers;
+    };
+    const before = await heldBytes();
+    for await (const chunk of unzstdBy(decoder, frame())) {
+      if (Math.floor(content / (8 * MiB)) < Math.floor((content + chunk.length) / (8 * MiB)))
+        most = Math.max(most, (await heldBytes()) - before);
+      content += chunk.length;
+    }
+    expect(content).toBe(760 * 128 * KiB);
+    expect(most).toBeLessThan(8 * MiB);
+  });
+
+  it("in JavaScript is what a frame is read as that the memory can't hold four times", async () => {
+    const script = await scriptZstd();
+    const wholes: number[] = [];
+    const watched: ZstdDecoder = {
+      ...script,
+      whole: (frame, bytes, contentBytesMax) => {
+        wholes.push(contentBytesMax);
+        return script.whole(frame, bytes, contentBytesMax);
+      },
+    };
+    // 3 MiB in blocks of one letter each; windows of 128 KiB and of 96 MiB, the latter too large for a stream.
+    const frameOf = (descriptor: string) => Buffer.from(`28b52ffd00${descriptor}${"02001061".repeat(24)}010000`, "hex");
+    for (const [descriptor, memory, whole] of [
+      ["38", 12 * MiB, [3 * MiB]],
+      ["38", 12 * MiB - 4, []],
+      ["38", undefined, [3 * MiB]],
+      ["84", 12 * MiB - 4, [3 * MiB]],
+    ] as const) {
+      expect((await read(watched, frameOf(descriptor), 1 << 20, memory)).length).toBe(3 * MiB);
+      expect(wholes.splice(0)).toEqual(whole);
     }
   });
 

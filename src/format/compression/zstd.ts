@@ -1,8 +1,8 @@
 // zstd: frame by frame (zstd-frames.ts), each by the decoder that suits it.
 //
 //   Node has zstd (22.15, 23.8)  small frames at once, all others as a stream                          zstd-native.ts
-//   an older Node                frames of up to 128 MiB at once, by WebAssembly; larger ones as a
-//                                stream, by JavaScript                                                 zstd-script.ts
+//   an older Node                frames of up to 128 MiB at once, by WebAssembly, where there is the
+//                                memory; larger ones as a stream, by JavaScript                                                 zstd-script.ts
 import { assert } from "../../base/assert.ts";
 import { ByteBuffer } from "../../base/bytes/byte-buffer.ts";
 import { MillraceError } from "../../base/error.ts";
@@ -48,9 +48,10 @@ async function* contentOf(
   const blocks = frames.blocksOf(frame);
   const checksum = async () => (frame.hasChecksum ? await frames.checksum() : noBytes);
   const held: ZstdBlocks[] = [];
-  if (frame.contentBytes === undefined || frame.contentBytes <= decoder.wholeBytesMax) {
-    const first = await firstBlocks(blocks, decoder.wholeBytesMax);
-    if (first.isLast && isWithin(first, decoder.wholeBytesMax)) {
+  const wholeMax = wholeBytesMax(decoder, frame, windowBytesMax);
+  if (frame.contentBytes === undefined || frame.contentBytes <= wholeMax) {
+    const first = await firstBlocks(blocks, wholeMax);
+    if (first.isLast && isWithin(first, wholeMax)) {
       await blocks.next(); // the end
       const bytes = Buffer.concat([frame.header, first.bytes, await checksum()]);
       yield decoder.whole(frame, bytes, frame.contentBytes ?? first.contentBytesMax);
@@ -60,6 +61,20 @@ async function* contentOf(
   }
   checkWindow(decoder, frame, windowBytesMax);
   yield* decoder.stream({ frame, blocks: following(held, blocks), checksum });
+}
+
+/**
+ * A frame that is decoded whole takes four times its content: stored in two places, in the decoder's memory and as it
+ * is handed on. Where a slot can't hold that, it is read as a stream, if only its window is not too large for one.
+ */
+function wholeBytesMax(decoder: ZstdDecoder, frame: ZstdFrame, windowBytesMax: number): number {
+  if (heldBytes(frame) > decoder.windowBytesMax) return decoder.wholeBytesMax;
+  return Math.min(decoder.wholeBytesMax, windowBytesMax / 4);
+}
+
+/** How much of its content a stream holds: no more than there is. */
+function heldBytes({ windowBytes, contentBytes = Number.POSITIVE_INFINITY }: ZstdFrame): number {
+  return Math.min(windowBytes, contentBytes);
 }
 
 /** The blocks up to the first one with which there is more content, or more that is stored, than `bytesMax`. */
@@ -92,9 +107,8 @@ async function* following(
 const noBytes = new Uint8Array(0);
 
 function checkWindow(decoder: ZstdDecoder, frame: ZstdFrame, windowBytesMax: number): void {
-  const { contentBytes = Number.POSITIVE_INFINITY, offset } = frame;
-  // A decoder holds no more than there is.
-  const needed = Math.min(frame.windowBytes, contentBytes);
+  const { offset } = frame;
+  const needed = heldBytes(frame);
   const most = Math.min(decoder.windowBytesMax, windowBytesMax);
   if (needed <= most) return;
   const newer = decoder.isNative ? [] : ["run it on Node 22.15 or later, which reads zstd itself"];

@@ -168,6 +168,18 @@ describe("integers beyond 2^53 in whole records", () => {
     );
   });
 
+  it("are bigints in what is nested deeper than a stack is, as JSON.parse takes it", async () => {
+    const format = ndjson({ integers: "bigint" }) as Format<unknown>;
+    const depth = 300_000;
+    const line = `${'{"a":['.repeat(depth)}9007199254740993, {"b": []}${"]}".repeat(depth)}`;
+    const { records } = await readAll(format, Buffer.from(`${line}\n[]\n`));
+    let value = records[0];
+    for (let i = 0; i < depth; i++) value = (value as { readonly a: readonly unknown[] }).a[0];
+    expect(records.length).toBe(2);
+    expect(value).toBe(9007199254740993n);
+    await expect((async () => writeAll(format, records))()).rejects.toThrow(/nested more than 1000 deep/);
+  });
+
   it("are what a schema gets, as the option says", async () => {
     const seen: unknown[] = [];
     const schema = {

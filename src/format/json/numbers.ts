@@ -139,7 +139,16 @@ function behindString(text: string, start: number): number {
   }
 }
 
-/** Parses text that is known to be JSON, with bigints where numbers may be inexact. */
+/** An array or object that has begun, and the name of the field that is read. */
+interface Open {
+  readonly value: unknown[] | Record<string, unknown>;
+  name: string | undefined;
+}
+
+/**
+ * Parses text that is known to be JSON, with bigints where numbers may be inexact. Like `JSON.parse` it takes what is
+ * nested as deep as one likes, so it does not call itself.
+ */
 class BigintParser {
   readonly #text: string;
   #at = 0;
@@ -149,44 +158,49 @@ class BigintParser {
   }
 
   parse(): unknown {
-    const text = this.#text;
-    const unit = this.#next();
-    if (unit === "{") return this.#object();
-    if (unit === "[") return this.#array();
+    const open: Open[] = [];
+    for (;;) {
+      const unit = this.#next();
+      const outer = open.at(-1);
+      if (unit === "[" || unit === "{") {
+        open.push({ value: unit === "[" ? [] : {}, name: undefined });
+        this.#at++;
+        continue;
+      }
+      if (unit === ",") {
+        this.#at++;
+        continue;
+      }
+      if (unit === '"' && outer !== undefined && !Array.isArray(outer.value) && outer.name === undefined) {
+        outer.name = this.#string();
+        this.#next();
+        this.#at++; // the colon
+        continue;
+      }
+      let value: unknown;
+      if (unit === "]" || unit === "}") {
+        value = open.pop()!.value;
+        this.#at++;
+      } else value = this.#plain(unit);
+      const inner = open.at(-1);
+      if (inner === undefined) return value;
+      if (Array.isArray(inner.value)) inner.value.push(value);
+      else setField(inner.value, inner.name!, value);
+      inner.name = undefined;
+    }
+  }
+
+  /** What is no array and no object. */
+  #plain(unit: string | undefined): unknown {
     if (unit === '"') return this.#string();
-    if (isNumberStart(text.charCodeAt(this.#at))) {
-      const token = numberAt(text, this.#at);
+    if (isNumberStart(this.#text.charCodeAt(this.#at))) {
+      const token = numberAt(this.#text, this.#at);
       this.#at += token.length;
       return wholeNumber(token, "bigint");
     }
     const word = unit === "t" ? "true" : unit === "f" ? "false" : "null";
     this.#at += word.length;
     return JSON.parse(word);
-  }
-
-  #object(): unknown {
-    const object: Record<string, unknown> = {};
-    this.#at++;
-    while (this.#next() !== "}") {
-      const name = this.#string();
-      this.#next();
-      this.#at++; // the colon
-      setField(object, name, this.parse());
-      if (this.#next() === ",") this.#at++;
-    }
-    this.#at++;
-    return object;
-  }
-
-  #array(): unknown {
-    const array: unknown[] = [];
-    this.#at++;
-    while (this.#next() !== "]") {
-      array.push(this.parse());
-      if (this.#next() === ",") this.#at++;
-    }
-    this.#at++;
-    return array;
   }
 
   #string(): string {

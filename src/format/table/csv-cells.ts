@@ -29,7 +29,7 @@ export function splitCsv(record: string, delimiter: string): readonly string[] {
         throw malformed(
           cells.length + 1,
           `a quote at character ${cell.indexOf('"') + 1} of a cell that does not begin with one`,
-          cell.includes('\\"') ? 'csv({ escape: "\\\\" })' : "csv({ lenient: true })",
+          optionFor(cell, cells.length > 0 ? delimiter : undefined),
         );
       }
       cells.push(cell);
@@ -37,6 +37,13 @@ export function splitCsv(record: string, delimiter: string): readonly string[] {
       at = end + delimiter.length;
     }
   }
+}
+
+/** What reads a cell with a quote inside; `delimiter` is the one before it. */
+function optionFor(cell: string, delimiter: string | undefined): string {
+  if (cell.includes('\\"')) return 'csv({ escape: "\\\\" })';
+  if (delimiter !== undefined && cell.startsWith(' "')) return `csv({ delimiter: ${JSON.stringify(`${delimiter} `)} })`;
+  return "csv({ lenient: true })";
 }
 
 /** The cell whose opening quote is at `start`, and the index behind its closing quote. */

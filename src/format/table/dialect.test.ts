@@ -283,6 +283,7 @@ it("a bad record in a dialect ends where its row does, and the next one is read"
 
 describe("a stray quote", () => {
   it.each([
+    ['a, "b, c"', 'csv({ delimiter: ", " })', { delimiter: ", " }],
     ['a,5" pipe', "csv({ lenient: true })", { lenient: true }],
     ['a,"b" c"', "csv({ lenient: true })", { lenient: true }],
     ['a,"b" c,"d"', "csv({ lenient: true })", { lenient: true }],

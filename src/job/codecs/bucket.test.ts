@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { codecSuite } from "../../../test/conformance/codec.ts";
 import { type Bucket, bucket, day } from "./bucket.ts";
 import { date } from "./date.ts";
@@ -423,4 +423,29 @@ it("an empty cell is no day, and null where it may be", () => {
 
 it("the same zone and unit are the same codec, also of names that are data", () => {
   expect(bucket("day", "Europe/Berlin")).toBe(bucket("day", "Europe/Berlin"));
+});
+
+describe("a time zone", () => {
+  it("is made once, however its name is spelled", () => {
+    const { DateTimeFormat } = Intl;
+    let made = 0;
+    class Counted extends DateTimeFormat {
+      constructor(...given: ConstructorParameters<typeof DateTimeFormat>) {
+        super(...given);
+        made++;
+      }
+    }
+    Object.assign(Intl, { DateTimeFormat: Counted });
+    onTestFinished(() => void Object.assign(Intl, { DateTimeFormat }));
+    // Each bit of a number is the case of a letter.
+    const letters = "america/argentina/buenos_aires".split("");
+    const spelled = (n: number) => letters.map((one, i) => ((n >> i) & 1 ? one.toUpperCase() : one)).join("");
+    const time = new Date("2020-07-01T12:34:56Z");
+    for (let n = 0; n < 3_000; n++)
+      expect(bucket("day", spelled(n)).of(time)).toEqual(new Date("2020-07-01T03:00:00Z"));
+    expect(made).toBe(1);
+    // A letter that only Unicode takes for the same one makes another name, whether the zone is known or not.
+    bucket("day", "Asia/Karachi");
+    expect(() => bucket("day", "Asia/\u212aarachi")).toThrow(/knows no time zone/);
+  });
 });

@@ -236,6 +236,32 @@ describe("a key with many left records", () => {
     }
   });
 
+  it("keeps them again where reduce returns its first promise for a later key", async () => {
+    const job = defineJoin({
+      name: "skewed",
+      left: { a: ndjson<{ id: string; text: string }>() },
+      right: { b: ndjson<{ id: string }>() },
+      key: utf8,
+      on: { a: "id", b: "id" },
+      how: "inner",
+      reduce(key, rows, emit) {
+        let count = 0;
+        for (const _ of rows) count++;
+        return key === "later" ? Promise.resolve().then(() => emit([key, count])) : emit([key, count]);
+      },
+    });
+    const { "a/1": a, "b/1": b } = files(2);
+    const later = '{"id":"later","text":""}\n';
+    const run = new TaskRun(job, { files: { "a/1": a + later, "b/1": b + later }, spec: { partitions: 1 } });
+    const plan = await run.plan();
+    const runs = [];
+    for (const index of plan.splits.keys()) runs.push(succeeded(await run.map(plan, index)).run!);
+    const done = succeeded(await run.reduce(plan, 0, runs));
+    expect(run.storage.staged.get(done.staged[0]!.token)!.toString()).toBe(`hot\t${2 * many}\nlater\t1\n`);
+    expect(kept(run)).toEqual([]);
+    expect(run.runFiles.unfinished).toBe(0);
+  });
+
   it("removes the file when map throws, which is the error", async () => {
     const job = defineJoin({
       name: "throws",

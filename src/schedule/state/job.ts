@@ -39,6 +39,7 @@ export function newJob(id: JobId, record: JobRecord, order: SchedulerOptions["or
     failures: [],
     failureNumber: 0,
     decision: undefined,
+    lateWinners: new Map(),
     ended: undefined,
     keptUntil: 0,
     attempts: new Set(),

@@ -119,6 +119,11 @@ export interface Job {
   failureNumber: number;
   /** What it publishes or did, set with `stage` (commit.ts); taken back only when a failed job is resumed. */
   decision: CommitDecision | undefined;
+  /**
+   * Winners of a decision that was not published, which have made late calls: they are done again if it is taken back
+   * (late.ts). Not stored: a new master knows of them only from the history.
+   */
+  readonly lateWinners: Map<string, AttemptId>;
   /** How it ended: set exactly while its stage is "over" (commit.ts). */
   ended: EndedRecord | undefined;
   /** Until when a failed job can be resumed (ended.ts). */

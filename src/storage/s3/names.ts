@@ -100,7 +100,11 @@ export function decodeToken(file: StagedFile, destination: S3Destination): Uploa
     const parsed: unknown = JSON.parse(Buffer.from(file.token, "base64url").toString("utf8"));
     if (Array.isArray(parsed) && parsed[0] === 1 && parsed.slice(1).every((part) => typeof part === "string")) {
       const [upload, attempt, ...etags] = parsed.slice(1) as string[];
-      if (upload !== undefined && attempt !== undefined && etags.length > 0) return { upload, attempt, etags };
+      if (upload !== undefined && attempt !== undefined && etags.length > 0) {
+        const token = { upload, attempt, etags };
+        // One token for one upload: base64url passes over what is not of it, and JSON over blanks.
+        if (encodeToken(token) === file.token) return token;
+      }
     }
   } catch {
     // not JSON: reported below

@@ -509,7 +509,11 @@ describe("refused before anything is visible", () => {
     const { fake, storage, decision } = await staged();
     const elsewhere = await stageFile(storage, "s3://bucket/other", decision.job, "part-00000.tsv", "new\n");
     const made = Buffer.from(JSON.stringify([1, "upload/1", "x", 5])).toString("base64url");
-    for (const token of [elsewhere.token, made, "", "W10"]) {
+    // What a lenient decoder passes over, so that one upload would have many tokens.
+    const { token: own } = decision.files[0]!;
+    const spaced = Buffer.from(` ${Buffer.from(own, "base64url")}`).toString("base64url");
+    const padded = [`${own}A`, `${own}=`, `${own}!`, ` ${own}`, `${own.slice(0, 4)}\n${own.slice(4)}`, spaced];
+    for (const token of [elsewhere.token, made, "", "W10", ...padded]) {
       const files = [{ ...decision.files[0]!, token }];
       const changed = { ...decision, files, manifest: manifestFor(decision.job, files) };
       await expect(storage.publish(changed)).rejects.toMatchObject({ code: "corrupt-output" });

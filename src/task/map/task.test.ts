@@ -417,7 +417,7 @@ describe("emit", () => {
     expect(failed((await mapOnce(job, "x\n")).result)).toMatchObject({
       kind: "user-error",
       final: true,
-      error: { code: "over-limit", where: "in.txt:0", message: expect.stringMatching(/1048577 bytes/) },
+      error: { code: "over-limit", where: "in.txt:0", message: expect.stringMatching(/1,048,577 bytes/) },
     });
   });
 
@@ -654,6 +654,39 @@ describe("a map with promises", () => {
     });
     const { files } = await runTasks(job, { files: { a: "sync\na\nsync\nb\nc\n" }, spec: { partitions: 1 } });
     expect(partsOf(files)).toEqual(["a\t5\nb\t12\nc\t14\n"]);
+  });
+
+  it("is mapped again where it returns its first promise after pairs were spilled", async () => {
+    const job = defineJob({
+      ...base,
+      map(line, emit) {
+        for (let i = 0; i < 4_000; i++) emit(`${line} ${i}`, 1);
+        return line === "n30" ? Promise.resolve().then(() => emit("late", 1)) : undefined;
+      },
+    });
+    const lines = Array.from({ length: 36 }, (_, i) => `n${i}\n`);
+    const { run, result } = await mapOnce(job, lines.join(""));
+    const done = succeeded(result);
+    expect(done.stats.spills).toBeGreaterThan(1);
+    expect(done.stats.pairs).toBe(36 * 4_000 + 1);
+    expect(run.runFiles.paths).toEqual([done.run!.path]);
+  });
+
+  it("is mapped again without a record that fails, also where pairs before it were spilled", async () => {
+    const job = defineJob({
+      ...base,
+      map(line, emit) {
+        for (let i = 0; i < 4_000; i++) emit(`${line} ${i}`, 1);
+        if (line === "n31") throw new TypeError("too long");
+      },
+    });
+    const lines = Array.from({ length: 36 }, (_, i) => `n${i}\n`);
+    const { run, result } = await mapOnce(job, lines.join(""), { skipBad: 1 });
+    const done = succeeded(result);
+    expect(done.deadLetters).toHaveLength(1);
+    expect(done.stats.spills).toBeGreaterThan(1);
+    expect(done.stats.pairs).toBe(35 * 4_000);
+    expect(run.runFiles.paths).toEqual([done.run!.path]);
   });
 
   it("ends when its attempt is revoked, though the promise never settles", async () => {

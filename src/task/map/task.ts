@@ -10,6 +10,7 @@ import type { NamedInput } from "../../job/definition.ts";
 import type { LargestGroups } from "../../protocol/largest-groups.ts";
 import type { Assignment, AttemptDone, MapWork } from "../../protocol/messages.ts";
 import { noStats } from "../../protocol/stats.ts";
+import { filesAgain } from "../../sort/files-again.ts";
 import type { TaskEnvironment } from "../environment.ts";
 import { badInputFailure, isA, userFailure } from "../failure.ts";
 import { encodedKeyExcerpt } from "../key-excerpt.ts";
@@ -31,8 +32,8 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
   const { compress } = env.job;
   const compressMember = compress && (await memberCompressor(compress));
   const attempt = await task.run(async (state) => {
-    for (;;) {
-      const attempt = new MapAttempt({ assignment, work, env, task, state, aside, compressMember });
+    for (let restarts = 0; ; restarts++) {
+      const attempt = new MapAttempt({ assignment, work, env, task, state, aside, compressMember, restarts });
       try {
         await attempt.mapAll();
         return attempt;
@@ -64,6 +65,8 @@ interface MapAttemptOptions {
   readonly state: unknown;
   readonly aside: Aside;
   readonly compressMember: ((bytes: Uint8Array) => Uint8Array) | undefined;
+  /** How often the split was begun again in this attempt. */
+  readonly restarts: number;
 }
 
 class MapAttempt {
@@ -78,7 +81,7 @@ class MapAttempt {
 
   constructor(options: MapAttemptOptions) {
     this.#options = options;
-    const { assignment, work, env, task, state, aside, compressMember } = options;
+    const { assignment, work, env, task, state, aside, compressMember, restarts } = options;
     const { attempt, spec } = assignment;
     const { job, storage, kernel, runs, signal } = env;
     const formats = outputFormats(job, spec);
@@ -96,7 +99,7 @@ class MapAttempt {
       partitions: work.partitions,
       boundaries: work.boundaries,
       kernel,
-      files: runs,
+      files: filesAgain(runs, restarts),
       task,
       state,
       encoders: recordEncoders(formats),

@@ -8,6 +8,7 @@ import type { Assignment, AttemptDone, ReduceWork } from "../../protocol/message
 import { noStats } from "../../protocol/stats.ts";
 import type { Fetched } from "../../shuffle/client.ts";
 import { type Gathered, gather } from "../../shuffle/gather.ts";
+import { filesAgain } from "../../sort/files-again.ts";
 import { type MeasuredFiles, measureFiles } from "../../sort/measured-files.ts";
 import type { RunFiles } from "../../sort/run.ts";
 import { kernelFold } from "../emit/fold.ts";
@@ -39,17 +40,19 @@ export async function runReduceTask(
   try {
     // Runs before any user code, so that what user code waits for or keeps open does not have to outlast the network.
     if (inputs.fetch !== undefined) fetched = await inputs.fetch(fetchRequest(assignment, work, task, env, files));
+    let restarts = 0;
     const reduceWith = async (state: unknown, sink: StagedOutputs) => {
+      const own = filesAgain(files, restarts);
       sink.open(0);
-      const gathered = gatherAll(assignment, env, inputs, task, files, fetched);
+      const gathered = gatherAll(assignment, env, inputs, task, own, fetched);
       const { cursor } = gathered;
       const { signal } = env;
-      const side = new ReduceSide({ job, task, state, cursor, sink, files, signal, isCombined: combines(env) });
+      const side = new ReduceSide({ job, task, state, cursor, sink, files: own, signal, isCombined: combines(env) });
       await side.reduceAll();
       return { side, gathered, outputs: sink };
     };
     const reduced = await task.run(async (state) => {
-      for (;;) {
+      for (; ; restarts++) {
         outputs = new StagedOutputs({ job, spec, attempt, storage, compressMember }, outputFormats(job, spec));
         try {
           return await reduceWith(state, outputs);

@@ -18,18 +18,20 @@ interface Zone {
 
 const utc: Zone = { offsetAt: () => 0, firstInstant: (local) => local };
 
+/**
+ * By their names in lower case. Intl knows some 600, and takes each in any case of its letters, which are ASCII. What
+ * it makes for one takes 15 KB that no garbage collection knows of, so all spellings have to share it.
+ */
 const zones = new Map<string, Zone>();
-/** Intl knows some 600 names, but takes them in any case: a job that makes them up must not fill the memory. */
-const zonesMax = 1_000;
 
 /** Throws `wrong-job` for a name that Node does not know; `what` is what was to be made of it. */
 export function zoneOf(name: string, what: string): Zone {
   if (name === "UTC") return utc;
-  const known = zones.get(name);
+  const key = name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+  const known = zones.get(key);
   if (known !== undefined) return known;
   const zone = new NamedZone(formatOf(name, what));
-  if (zones.size >= zonesMax) zones.clear();
-  zones.set(name, zone);
+  zones.set(key, zone);
   return zone;
 }
 
