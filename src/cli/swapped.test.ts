@@ -19,5 +19,5 @@ test.each([
 test("a job in its place is let through, whatever its inputs are, and so is what may be one", async () => {
   await refuseSwapped("run", "top.ts", ["a.csv", "src/main.ts"]);
   await refuseSwapped("run", "bin/top", ["src/main.ts"]);
-  await refuseSwapped("run", "a.csv", ["b.csv"]); // said by who loads it
+  await refuseSwapped("run", "a.csv", ["b.csv"]); // the loader says so
 });

@@ -51,13 +51,13 @@ export function typeOf(cells: Iterable<string>): ColumnType | undefined {
 }
 
 /** What no cell of a type lacks: a codec that refuses makes an error, which costs a hundred times as much. */
-const number = /^[-+]?[\dI.]/;
+const integer = /^-?\d+$/;
 const looks: Readonly<Record<Exclude<ColumnType, "utf8">, RegExp>> = {
   bool: /^(?:true|false)$/,
-  uint: number,
-  int: number,
-  bigint: number,
-  float64: number,
+  uint: /^\d+$/,
+  int: integer,
+  bigint: integer,
+  float64: /^[-+]?[\dI.]/,
   day: /^[-+]?\d+-\d/,
   date: /^[-+]?\d+-\d/,
 };

@@ -299,6 +299,29 @@ describe("JSON", () => {
       notes: expect.stringContaining("--skip-bad"),
     });
   });
+
+  it.each([
+    ["lines that end with a comma", '{"a":1,"b":2},\n{"a":2,"b":3},\n', "sed 's/,[[:space:]]*$//' OLD > NEW"],
+    ["of which the last has none", '{"a":1,"b":2},\n{"a":2,"b":3}\n', "sed 's/,[[:space:]]*$//' OLD > NEW"],
+    ["several objects in a line", '{"a":1}{"a":2}\n{"a":3} {"a":4}\n', "jq -c . OLD > NEW"],
+    ["commas before brackets", '{"a":1,"b":[1,],}\n{"a":2,"b":[],}\n', "where no text has one:  sed "],
+    ["a text sequence", '\x1e{"a":1,"b":1}\n\x1e{"a":2,"b":2}\n', "tr -d '\\036' < OLD > NEW"],
+  ])("tells how %s become NDJSON", async (_, content, command) => {
+    const { text, notes } = await guessed(content);
+    expect(text).toBe("lines of text");
+    expect(notes).toContain(command);
+  });
+
+  it("tells no way that would not be enough", async () => {
+    const { notes } = await guessed('{"a":1},\n{"a":2\n{"a":3},\n');
+    expect(notes).not.toContain("sed");
+  });
+});
+
+it("guesses thousands of columns", async () => {
+  const names = Array.from({ length: 20_000 }, (_, i) => `c${i}`);
+  const { text } = await guessed(`${names.join(",")}\n${names.map((_, i) => i).join(",")}\n`);
+  expect(text).toContain("and 19988 more");
 });
 
 describe("text", () => {

@@ -34,16 +34,56 @@ export function guessJson(beginnings: readonly Beginning[]): JsonGuess {
       texts.push(line.text);
     }
   }
-  if (records.length === 0) return { kind: "none" };
+  if (records.length === 0) {
+    const way = wayToLines(lines);
+    return way === undefined ? { kind: "none" } : { kind: "mixed", note: way };
+  }
   if (odd !== undefined) {
     if (!records.some((record) => !Array.isArray(record))) return { kind: "none" };
     const share = `${formatCount(records.length)} of the ${formatCount(lines.length)} lines looked at are JSON`;
     return {
       kind: "mixed",
-      note: `${share}, and the one at ${odd.source}:${odd.start} is not, so records are lines of text; --format ndjson takes such lines for bad records`,
+      note: `${share}, and the one at ${odd.source}:${odd.start} is not, so records are lines of text; ${wayToLines(lines) ?? "--format ndjson takes such lines for bad records"}`,
     };
   }
   return { kind: "json", guessed: guessFields(records, texts) };
+}
+
+/**
+ * What nearly is NDJSON, and the program that makes it so. Each is tried on the lines: a log may have braces too.
+ */
+const nearly: readonly {
+  readonly what: string;
+  readonly command: string;
+  readonly mend: (text: string) => readonly string[];
+}[] = [
+  {
+    what: "lines that end with a comma are no NDJSON: take it away first",
+    command: "sed 's/,[[:space:]]*$//' OLD > NEW",
+    mend: (text) => [text.replace(/,\s*$/, "")],
+  },
+  {
+    what: "these lines are JSON text sequences: take the record separators away first",
+    command: "tr -d '\\036' < OLD > NEW",
+    mend: (text) => [text.replaceAll("\u001e", "")],
+  },
+  {
+    what: "several values in a line are no NDJSON: give each a line first",
+    command: "jq -c . OLD > NEW",
+    mend: (text) => text.split(/(?<=\})\s*(?=\{)/),
+  },
+  {
+    what: "a comma before a closing bracket is no JSON: take it away first, where no text has one",
+    command: "sed 's/,[[:space:]]*\\([]}]\\)/\\1/g' OLD > NEW",
+    mend: (text) => [text.replace(/,\s*([\]}])/g, "$1")],
+  },
+];
+
+/** How lines, the first of which looks like an object, become NDJSON; undefined where none of the ways is enough. */
+function wayToLines(lines: readonly Line[]): string | undefined {
+  if (lines.length === 0 || !lines[0]!.text.replace("\u001e", "").trimStart().startsWith("{")) return undefined;
+  const way = nearly.find(({ mend }) => lines.every(({ text }) => mend(text).every((part) => isObject(parsed(part)))));
+  return way === undefined ? undefined : `${way.what}:  ${way.command}`;
 }
 
 /** The fields of those lines that are JSON; undefined where none is. */

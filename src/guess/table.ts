@@ -355,10 +355,11 @@ function guessColumns({ shape, files }: Candidate): Guessed | undefined {
       ],
     };
   const columns: GuessedColumn[] = [];
+  const placed = files.map(({ rows }) => placesOf(rows[0]!));
   for (const [index, name] of names.entries()) {
-    const places = isHeader ? placesOf(name, files) : files.map(() => [index]);
+    const places = placed.map((byName) => (isHeader ? (byName.get(name) ?? []) : [index]));
     if (places.some((found) => found.length > 1)) {
-      if (names.indexOf(name) === index)
+      if (placed[0]!.get(name)![0] === index)
         notes.push(`the header has more than one column ${JSON.stringify(name)}, so it can't be read by its name`);
       continue;
     }
@@ -384,7 +385,8 @@ function guessColumns({ shape, files }: Candidate): Guessed | undefined {
     };
   }
   if (isHeader) {
-    const more = new Set(files.slice(1).flatMap(({ rows }) => rows[0]!.filter((name) => !names.includes(name))));
+    const known = new Set(names);
+    const more = new Set(files.slice(1).flatMap(({ rows }) => rows[0]!.filter((name) => !known.has(name))));
     for (const name of more) notes.push(`not every file has a column ${JSON.stringify(name)}: it is left out`);
   }
   return { guess: { kind: "table", shape: full, columns }, notes };
@@ -397,8 +399,15 @@ function typeOfRow(row: Row): "names" | "cells" {
   return row.every((cell) => /^[\p{L}_][\p{L}\p{N}_ .-]*$/u.test(cell)) ? "names" : "cells";
 }
 
-function placesOf(name: string, files: Candidate["files"]): number[][] {
-  return files.map(({ rows }) => rows[0]!.flatMap((cell, place) => (cell === name ? [place] : [])));
+/** By each name in a header, the columns that have it. Some files have thousands of columns. */
+function placesOf(header: Row): ReadonlyMap<string, readonly number[]> {
+  const places = new Map<string, number[]>();
+  for (const [place, name] of header.entries()) {
+    const found = places.get(name);
+    if (found === undefined) places.set(name, [place]);
+    else found.push(place);
+  }
+  return places;
 }
 
 function cellsOf(rows: readonly Row[], place: number, isHeader: boolean): string[] {
