@@ -15,15 +15,15 @@ import type { LargestGroups } from "../../protocol/largest-groups.ts";
 /** Pairs that are counted one by one before sampling begins. */
 const wholePairs = 1024;
 /** This many batches in a row are looked at, then as many with one left out between them, then three, and so on. */
-const looksPerStride = 32;
+const looksPerStride = 64;
 /** The part of a batch that is walked through, and the least of it. */
-const walkedPart = 1 / 16;
+const walkedPart = 1 / 64;
 const walkedBytesMin = 1 * KiB;
 /** One pair in this many bytes that are walked through is counted, and at least this many of a batch. */
-const bytesPerSample = 1 * KiB;
-const samplesPerBatch = 16;
+const bytesPerSample = 4 * KiB;
+const samplesPerBatch = 6;
 /** This many of the first batch, half as many of the second, and so on: small tasks would have few samples. */
-const samplesOfFirstBatch = 512;
+const samplesOfFirstBatch = 256;
 /** An estimate of fewer samples is none: with this many its error is a quarter, two times in three. */
 const samplesMin = 16;
 /** Keys that are counted at the same time. When there are twice as many, the smaller half is forgotten. */
@@ -106,17 +106,22 @@ export class GroupSizes {
     if (isEstimate && this.#samples < samplesMin) return { groups: [], othersMax: emissions, isEstimate };
     // Samples say which share a key has; how many pairs there are is known.
     const scale = this.#pairs === 0 ? 0 : emissions / this.#pairs;
-    const sorted = [...this.#counts].sort(([a, one], [b, other]) => other.pairs - one.pairs || (a < b ? -1 : 1));
-    const listed: EncodedGroups["groups"][number][] = [];
+    const listed: { key: Buffer; hash: number; pairs: number }[] = [];
+    const found: (readonly [id: string, pairs: number])[] = [];
     let othersMax = Math.max(this.#forgotten, this.#long);
-    for (const [id, { pairs, squares, missed }] of sorted) {
-      const samples = (pairs * pairs) / squares;
-      if (listed.length < limits.largestGroupsMax && (!isEstimate || samples >= samplesMin)) {
-        const key = Buffer.from(id, "latin1");
-        listed.push({ key, hash: crc32(key), pairs: Math.round(pairs * scale) });
-      } else {
-        othersMax = Math.max(othersMax, pairs + missed);
+    // Of some thousand keys a few are listed: to sort all of them would take longer than to count them did.
+    for (const [id, { pairs, squares, missed }] of this.#counts) {
+      if (!isEstimate || pairs * pairs >= samplesMin * squares) found.push([id, pairs]);
+      else othersMax = Math.max(othersMax, pairs + missed);
+    }
+    found.sort(([a, one], [b, other]) => other - one || (a < b ? -1 : 1));
+    for (const [id, pairs] of found) {
+      if (listed.length === limits.largestGroupsMax) {
+        othersMax = Math.max(othersMax, pairs + this.#counts.get(id)!.missed);
+        continue;
       }
+      const key = Buffer.from(id, "latin1");
+      listed.push({ key, hash: crc32(key), pairs: Math.round(pairs * scale) });
     }
     // Where keys were forgotten, what is listed may have more than was counted.
     return { groups: listed, othersMax: Math.ceil(othersMax * scale), isEstimate: isEstimate || this.#forgotten > 0 };
