@@ -53,7 +53,7 @@ test("a run that ends while its state is in memory leaves none, and a failed one
   const failing = words([], ["in/*.txt"], "no-such-fault").map((word) => (word === "times=1" ? "times=9" : word));
   const failed = await runToEnd(scratch, failing, { env: inMemory });
   expect(failed.code, failed.stderr).toBe(1);
-  expect(failed.stderr).toContain("--resume");
+  expect(failed.stderr).toContain("what it has done is kept until a run with this output succeeds");
   expect(states()).toHaveLength(1);
 });
 

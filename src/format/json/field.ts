@@ -38,13 +38,21 @@ export class MissingField extends MillraceError {
   /** With the name that may be meant, of those that the record has. */
   of(line: string): MissingField {
     if (this.kind === "null") return this;
-    const names = Object.keys(JSON.parse(line) as object).slice(0, namesLooked);
-    return new MissingField(this.field, this.kind, didYouMean(this.field, names));
+    return new MissingField(this.field, this.kind, didYouMean(this.field, namesIn(line)));
   }
 }
 
 /** How many of a record's names are compared with the one that is missing. */
 const namesLooked = 1_000;
+
+/** None where the line is no JSON: what is not asked for is not read, so no one may have seen that. */
+function namesIn(line: string): readonly string[] {
+  try {
+    return Object.keys(JSON.parse(line) as object).slice(0, namesLooked);
+  } catch {
+    return [];
+  }
+}
 
 /**
  * The codec reads its text form, so a JSON string for a number's codec would pass. Therefore the result must be of the

@@ -73,6 +73,11 @@ describe("JSON lines by the table", () => {
     await expectSame(columns, Buffer.from(lines.join("\n")));
   });
 
+  it("are so where a line that lacks a field is no JSON either", async () => {
+    for (const line of ['{"s":-}', '{"s":1x}', "{,}", '{"s" 1}', "{}", "[]", "7", "null"])
+      await expectSame({ u: uint, url: utf8 }, Buffer.from(`${line}\n{}`));
+  });
+
   it("are so where a number that is not asked for has, or has not, as many digits as the ones before", async () => {
     const tails = ["", "5", "a", " ", ".5", "e3", "\n", "}", ",", '"', "-"];
     const odd = tails.flatMap((tail) =>

@@ -72,8 +72,8 @@ describe("the largest groups of a map", () => {
       expect(isEstimate).toBe(true);
       const [found, pairs] = groups[0]!;
       expect(found).toBe(first);
-      expect(pairs / most).toBeGreaterThan(0.6);
-      expect(pairs / most).toBeLessThan(1.6);
+      expect(pairs / most).toBeGreaterThan(0.7);
+      expect(pairs / most).toBeLessThan(1.4);
     }
   });
 

@@ -15,15 +15,15 @@ import type { LargestGroups } from "../../protocol/largest-groups.ts";
 /** Pairs that are counted one by one before sampling begins. */
 const wholePairs = 1024;
 /** This many batches in a row are looked at, then as many with one left out between them, then three, and so on. */
-const looksPerStride = 64;
+const looksPerStride = 32;
 /** The part of a batch that is walked through, and the least of it. */
-const walkedPart = 1 / 64;
+const walkedPart = 1 / 16;
 const walkedBytesMin = 1 * KiB;
 /** One pair in this many bytes that are walked through is counted, and at least this many of a batch. */
-const bytesPerSample = 4 * KiB;
-const samplesPerBatch = 6;
+const bytesPerSample = 1 * KiB;
+const samplesPerBatch = 16;
 /** This many of the first batch, half as many of the second, and so on: small tasks would have few samples. */
-const samplesOfFirstBatch = 256;
+const samplesOfFirstBatch = 512;
 /** An estimate of fewer samples is none: with this many its error is a quarter, two times in three. */
 const samplesMin = 16;
 /** Keys that are counted at the same time. When there are twice as many, the smaller half is forgotten. */
