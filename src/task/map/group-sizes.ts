@@ -16,9 +16,10 @@ import type { LargestGroups } from "../../protocol/largest-groups.ts";
 const wholePairs = 1024;
 /** This many batches in a row are looked at, then as many with one left out between them, then three, and so on. */
 const looksPerStride = 32;
-/** The part of a batch that is walked through, and the least of it. */
+/** The part of a batch that is walked through, and the least and the most of it: a slot's first walks are slow. */
 const walkedPart = 1 / 16;
 const walkedBytesMin = 1 * KiB;
+const walkedBytesMax = 8 * KiB;
 /** One pair in this many bytes that are walked through is counted, and at least this many of a batch. */
 const bytesPerSample = 1 * KiB;
 const samplesPerBatch = 16;
@@ -88,7 +89,10 @@ export class GroupSizes {
     this.#isSample = true;
     const batches = this.#look();
     if (batches === 0) return;
-    const walked = Math.min(end - at, Math.max(walkedBytesMin, Math.floor((end - at) * walkedPart)));
+    const walked = Math.min(
+      end - at,
+      Math.max(walkedBytesMin, Math.min(walkedBytesMax, Math.floor((end - at) * walkedPart))),
+    );
     const samples = Math.max(samplesPerBatch, walked / bytesPerSample, samplesOfFirstBatch / this.#looks);
     const stride = Math.max(1, Math.round(walked / this.#meanPairBytes / samples));
     this.#walk(bytes, at, at + walked, stride, (batches * stride * (end - at)) / walked);
