@@ -27,8 +27,8 @@ const samplesPerBatch = 16;
 const samplesOfFirstBatch = 512;
 /** An estimate of fewer samples is none: with this many its error is a quarter, two times in three. */
 const samplesMin = 16;
-/** Keys that are counted at the same time. When there are twice as many, the smaller half is forgotten. */
-const keysMax = 512;
+/** Keys that are counted at the same time. With this many, those with no more pairs than the mean are forgotten. */
+const keysMax = 1024;
 /** A longer key is counted as some key: nothing should hold many megabytes for a summary. */
 const countedKeyBytesMax = 1024;
 
@@ -199,13 +199,20 @@ export class GroupSizes {
       return;
     }
     this.#counts.set(id, { pairs, squares: pairs * pairs, missed: this.#forgotten });
-    if (this.#counts.size >= 2 * keysMax) this.#forget();
+    if (this.#counts.size >= keysMax) this.#forget();
   }
 
+  /** Forgets the keys with no more pairs than the mean: mostly far more than half of them. */
   #forget(): void {
-    const sizes = Float64Array.from(this.#counts.values(), ({ pairs, missed }) => pairs + missed).sort();
-    const most = sizes[sizes.length - 1 - keysMax]!;
-    for (const [id, { pairs, missed }] of this.#counts) if (pairs + missed <= most) this.#counts.delete(id);
+    let sum = 0;
+    let least = Number.POSITIVE_INFINITY;
+    for (const count of this.#counts.values()) {
+      sum += count.pairs + count.missed;
+      least = Math.min(least, count.pairs + count.missed);
+    }
+    // Where all have the same, their mean may be less than each of them by a rounding.
+    const most = Math.max(sum / this.#counts.size, least);
+    for (const [id, count] of this.#counts) if (count.pairs + count.missed <= most) this.#counts.delete(id);
     this.#forgotten = Math.max(this.#forgotten, most);
   }
 
