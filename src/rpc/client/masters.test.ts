@@ -181,10 +181,10 @@ describe("of several masters", () => {
     const tls = { address: "https://a:1" } as never;
     const { Masters } = await import("./masters.ts");
     const all = new Masters(["https://a:1", "https://b:1"], () => tls);
-    const after = (leads: string) => all.after(tls, new MillraceError("not-leader", "", { leader: leads }));
-    expect(after("http://c:1")).toEqual(["https://b:1"]);
-    expect(after("c:1")).toEqual(["https://b:1"]);
-    expect(after("https://a:1")).toEqual(["https://b:1"]);
-    expect(after("https://c:1")).toEqual(["https://c:1", "https://b:1"]);
+    const othersBy = (leads: string) => all.after(tls, new MillraceError("not-leader", "", { leader: leads }));
+    expect(othersBy("http://c:1")).toEqual(["https://b:1"]);
+    expect(othersBy("c:1")).toEqual(["https://b:1"]);
+    expect(othersBy("https://a:1")).toEqual(["https://b:1"]);
+    expect(othersBy("https://c:1")).toEqual(["https://c:1", "https://b:1"]);
   });
 });

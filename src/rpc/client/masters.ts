@@ -35,7 +35,7 @@ export class Masters {
     return new Walk(this);
   }
 
-  /** The addresses to try after a failure at one, in this order: the leader by its word, then the list from there on. */
+  /** The addresses to try after a failure at one: the leader's by its word, then the list from there on. */
   after(failed: Line, error: unknown): readonly string[] {
     const at = this.#given.indexOf(failed.address);
     const others = [...this.#given.slice(at + 1), ...this.#given.slice(0, Math.max(at, 0))];
@@ -99,7 +99,10 @@ export class Walk {
   }
 }
 
-/** The leader's address, as another master says. No token goes to it in clear text where it would not have without that word. */
+/**
+ * The leader's address, as another master says. No token goes to it in clear text where it would not have without that
+ * word.
+ */
 function leaderOf(error: unknown, { address }: Line): string | undefined {
   if (!(error instanceof MillraceError) || error.code !== "not-leader" || error.leader === undefined) return undefined;
   try {
