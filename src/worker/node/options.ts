@@ -55,8 +55,11 @@ export interface WorkerNode {
   readonly address: string;
   /** Resolves when everything is closed; rejects when the worker can't go on. Its process should end then. */
   readonly ended: Promise<void>;
-  /** Takes nothing new, and closes when this worker is no longer needed. May be called again. */
-  drain(graceMs?: number): Promise<void>;
+  /**
+   * Takes nothing new, and closes when this worker is no longer needed, or `withinMs` are over. May be called again,
+   * also with a shorter time.
+   */
+  drain(withinMs?: number): Promise<void>;
   /** Kills slots and closes immediately. Runs stay for the next start. May be called again, also during `drain`. */
   close(): Promise<void>;
 }
