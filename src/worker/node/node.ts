@@ -35,6 +35,7 @@ import { type Budget, planBudget } from "../slots/budget.ts";
 import { logBegun, logEnded, logLate } from "./attempt-log.ts";
 import { DrainTimes, drain } from "./drain.ts";
 import { createMetrics, type WorkerMetrics } from "./metrics.ts";
+import { watchNotice } from "./notice.ts";
 import { openSlot, type SlotParts } from "./open-slot.ts";
 import type { WorkerNode, WorkerNodeOptions, WorkersMaster } from "./options.ts";
 import { workerRoutes } from "./routes.ts";
@@ -171,7 +172,7 @@ class Node implements WorkerNode {
     const offered = findOffered(this.#directory.work.runs);
     this.#agent = this.#startAgent(offered);
     this.#agent.prestart(this.#budget.slots);
-    this.#loops.push(this.#watch(), this.#sweep());
+    this.#loops.push(this.#watch(), this.#sweep(), this.#watchNotice());
     log.info(
       {
         worker: this.id,
@@ -335,6 +336,21 @@ class Node implements WorkerNode {
       );
       await this.#clock.sleep(sweepMs, this.#closing.signal);
     }
+  }
+
+  async #watchNotice(): Promise<void> {
+    const { notice } = this.#options;
+    if (notice === undefined) return;
+    const { from, withinMs } = notice;
+    const isNoticed = await watchNotice({
+      notice: from,
+      clock: this.#clock,
+      log: this.#log,
+      signal: this.#closing.signal,
+    });
+    if (!isNoticed) return;
+    this.#log.warn({ notice: from }, `there is a notice that this machine goes away: the worker leaves`);
+    void this.drain(withinMs);
   }
 
   // ── the end ────────────────────────────────────────────────────────────────
