@@ -37,7 +37,7 @@ export class TaskRun {
   readonly statuses: TaskStatus[] = [];
   readonly logs: [message: string, fields: unknown][] = [];
   readonly stop = new AbortController();
-  /** Of the attempts that follow. */
+  /** What the attempts that follow are given. */
   checkpoints: Checkpoints | undefined;
   readonly #job: unknown;
   readonly #options: TaskRunOptions;
