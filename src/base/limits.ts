@@ -180,6 +180,8 @@ export const limits = {
   // what a report may say (protocol/check-report.ts)
   /** Workers that one master knows (`--max-workers`): some kilobytes each. */
   workersMax: 10_000,
+  /** Addresses of masters in one list: each may be asked before a call is answered. */
+  mastersMax: 16,
   /** The same bound as for `--slots` of a worker. */
   slotsPerWorkerMax: 1_024,
   /**

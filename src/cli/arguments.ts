@@ -6,7 +6,7 @@ import { MillraceError } from "../base/error.ts";
 import { isUrl, refuseNoPath } from "../base/paths.ts";
 import { parseDuration, parseInterval, parseSize } from "../base/units.ts";
 import { parseWords } from "../base/words.ts";
-import { parseAddress } from "../rpc/client/address.ts";
+import { parseAddresses } from "../rpc/client/address.ts";
 import { parseListen } from "../rpc/server/listen-address.ts";
 
 export function count(name: string, min: number, max: number): (text: string) => number {
@@ -177,9 +177,9 @@ export function pathArguments(
   return (text, previous = []) => [...previous, parse(text)];
 }
 
-/** The address of a cluster, as it was given. */
+/** The address of a cluster, or those of its masters with commas between, as they were given. */
 export function address(text: string): string {
-  explained(() => parseAddress(text));
+  explained(() => parseAddresses(text));
   return word("--master", "an address")(text);
 }
 

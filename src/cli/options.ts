@@ -201,7 +201,8 @@ export function addMasterOptions(command: Command): Command {
 
 /** `--master` of a command that is nothing without a cluster. */
 export function neededMaster(): Option {
-  const help = "the cluster's address, like https://m1:7070 (default: $MILLRACE_MASTER)";
+  const help =
+    "the cluster's address, like https://m1:7070, or those of its masters with commas between (default: $MILLRACE_MASTER)";
   return optionOf("master", help, "Options:").argParser(address).makeOptionMandatory();
 }
 

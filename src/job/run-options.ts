@@ -26,7 +26,10 @@ export type RunOptions<T extends JobTypes, Folder extends string = string> = Par
    * `defineJob`.
    */
   readonly module?: string;
-  /** Address of a cluster to run on, such as "https://m1:7070". Default: this process and child processes of it. */
+  /**
+   * Address of a cluster to run on, such as "https://m1:7070", or those of its masters with commas between. Default:
+   * this process and child processes of it.
+   */
   readonly master?: string;
   /**
    * Partitions, one part file each, from 1 to 10,000; not for map-only jobs. Default: the job's own `reducers`,

@@ -226,6 +226,7 @@ describe("a file of settings", () => {
     ["a time of no unit", `{"taskTimeout":"10"}`, /taskTimeout/],
     ["a word for true", `{"noProgress":"yes"}`, /noProgress is true or false/],
     ["an address of something else", `{"master":"ftp://x"}`, /not an address/],
+    ["a list of addresses with something else in it", `{"master":"http://a:1,b"}`, /not an address/],
     ["an address with a password", `{"master":"http://a:b@c"}`, /no password/],
     ["an empty path", `{"workDir":" "}`, /workDir/],
     ["a null", `{"slots":null}`, /slots is null: leave it out/],

@@ -314,7 +314,7 @@ export const runOptions = {
       group: "cluster",
       short: "-m",
       value: "<url>",
-      help: "run the job there, like https://m1:7070; none: on this machine (default: $MILLRACE_MASTER, else none)",
+      help: "run the job there, like https://m1:7070 or a list of masters with commas; none: on this machine (default: $MILLRACE_MASTER, else none)",
     },
   },
   tokenFile: {

@@ -124,6 +124,8 @@ describe("finding a token", () => {
     expect(findToken({ address, env: named2 }).reveal()).toBe(b.reveal());
     expect(findToken({ address, env: env() }).reveal()).toBe(c.reveal());
     expect(findToken({ address: "http://localhost:7070", env: env() }).reveal()).toBe(c.reveal());
+    // All masters of a list have the same: that of any of them is taken.
+    expect(findToken({ address: `http://a:1,${address}`, env: env() }).reveal()).toBe(c.reveal());
     expect(
       findToken({ address, env: { HOME: directory, XDG_CONFIG_HOME: "relative" }, tokenFile: given }),
     ).toBeDefined();
