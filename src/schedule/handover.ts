@@ -68,7 +68,7 @@ export function copiesFailed(cluster: Cluster, worker: Worker, failed: readonly 
 
 /**
  * Notes that a peer has made its copy, or can't: it is not asked for this one again. Returns who was to hand it over;
- * undefined: nobody.
+ * undefined: it was not to make one.
  */
 export function copyEnded(worker: Worker, attempt: AttemptId): WorkerId | undefined {
   const key = attemptKey(attempt);
@@ -175,7 +175,7 @@ function burden({ copying, runs }: Worker): number {
   return runs.size + copying.size;
 }
 
-/** Whether nothing on a worker is needed: it has said that it drains, runs nothing, and nobody reads its runs. */
+/** Whether nothing on a worker is needed: it has said that it drains, runs nothing, and no one reads its runs. */
 function isFree(cluster: Cluster, worker: Worker, { movedAt }: Handover): boolean {
   if (!worker.isDraining || worker.attempts.size > 0 || worker.strays.length > 0) return false;
   for (const task of worker.runs) if (isDone(task) && isOpen(task.job)) return false;

@@ -78,8 +78,9 @@ export function holderOf(cluster: Cluster, winner: Pick<Winner, "worker" | "inca
 
 /**
  * Takes in the runs that a new life of a worker has found and verified, or that were copied to it: those of winners,
- * with the same digest, count there from now on, unless they lie on another worker that stays. Those of a silent worker do when it is heard again (simulation, seed 766: a job went back from closing to
- * working while the worker was silent). One that may leave has nothing to offer any more.
+ * with the same digest, count there from now on, unless they lie on another worker that stays. Those of a silent worker
+ * do when it is heard again (simulation, seed 766: a job went back from closing to working while the worker was
+ * silent). One that may leave has nothing to offer any more.
  */
 export function takeOffers(cluster: Cluster, worker: Worker): void {
   if (worker.isSilent || worker.handover?.mayLeave === true) return;

@@ -3,13 +3,22 @@
 import { MillraceError } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
 import type { Clock } from "../base/system/clock.ts";
-import type { CopyOrder } from "../protocol/messages.ts";
+import type { RunRef } from "../sort/run.ts";
 import { type CallLimits, type ShuffleAccess, WorkerCalls } from "./segments-call.ts";
 import { TransferFault } from "./transfer-fault.ts";
 import { parseSegmentHeader, segmentHeaderBytes, wholeRun, writeRequest } from "./wire.ts";
 
+/** A run as it lies on another worker. */
+export interface RemoteRun {
+  readonly run: RunRef;
+  readonly emissionDigest: bigint;
+  /** The worker's name and address. */
+  readonly from: string;
+  readonly address: string;
+}
+
 export interface CopyOptions {
-  readonly order: CopyOrder;
+  readonly order: RemoteRun;
   readonly access: ShuffleAccess;
   readonly clock: Clock;
   /** Returns 0 <= x < 1, for jitter. */

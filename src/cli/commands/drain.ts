@@ -5,8 +5,8 @@ import { printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/line-printer.ts";
 
 /**
- * `millrace drain`. It returns immediately; the worker's process ends when others hold what is needed of it, or when its
- * time is over.
+ * `millrace drain`. It returns immediately; the worker's process ends when others hold what is needed of it, or when
+ * its time is over.
  */
 export async function drainCommand(id: string, flags: MasterFlags & { readonly within?: number }): Promise<void> {
   const print = linePrinter();

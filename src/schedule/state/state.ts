@@ -298,7 +298,10 @@ export interface Worker {
   /** Workers that could not fetch from it, until when that counts, and the other way round (unreachable.ts). */
   readonly complaints: Map<Worker, Instant>;
   readonly cutOffFrom: Set<Worker>;
-  /** Runs of winners that this life found when it started, or copied, by `attemptKey`: a resumed job asks for them (hear.ts). */
+  /**
+   * Runs of winners that this life found when it started, or copied, by `attemptKey`: a resumed job asks for them
+   * (hear.ts).
+   */
   readonly offered: Map<string, Offer>;
   /** By `attemptKey`, those being stopped included (attempt.ts). */
   readonly attempts: Map<string, Attempt>;

@@ -99,15 +99,15 @@ export interface Agent {
   validate(bundle: Bundle, params: string, triesMax?: number): Promise<Uint8Array | undefined>;
   /**
    * Finishes what runs and takes nothing new; the master has runs that are needed copied to other workers. Resolves
-   * when the last result is acknowledged. `withinMs`: when the caller closes it at the latest, which the master is told.
-   * May be called again, also with a shorter time.
+   * when the last result is acknowledged. `withinMs`: when the caller closes it at the latest, which the master is
+   * told. May be called again, also with a shorter time.
    */
   drain(withinMs?: number): Promise<void>;
   /** Ends running attempts without results, so that the master gives them to others. */
   handBack(): void;
   /**
-   * Resolves when no job has runs here any more, or none that is needed. Call `drain` first, as a new attempt makes new
-   * runs.
+   * Resolves when no job has runs here any more, or no run here is needed. Call `drain` first, as a new attempt makes
+   * new runs.
    */
   released(): Promise<void>;
   status(): AgentStatus;

@@ -1,5 +1,5 @@
-// A copy of another worker's run while it is received: a file beside the runs of its job, which becomes one of them once
-// all of it has been verified.
+// A copy of another worker's run while it is received: a file beside the runs of its job, which becomes one of them
+// once all of it has been verified.
 import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { sameAttempt } from "../../base/ids.ts";

@@ -9,7 +9,7 @@ import { formatDuration } from "../../base/units.ts";
 import type { Agent } from "../agent/agent.ts";
 import type { FileRunStore } from "../disk/file-run-store.ts";
 
-/** Of the time that a worker was given, this is left when what still runs is handed back: for its last outputs. */
+/** What is left of the time that a worker was given when what still runs is handed back: for the last outputs. */
 const handOverShare = 1 / 4;
 const handOverMsMax = 10_000;
 

@@ -3,9 +3,9 @@
 //
 //   work directory, lock ─► listen ─► hello ─► offer old runs, take work ─► drain ─► serve what is needed ─► close
 //
-// Drain (SIGTERM, a master's order, a notice): nothing new is taken; what runs is finished, or handed back when its time
-// is over; map outputs are served until others hold what is needed, or the limit is (drain.ts). `close` does not wait: slots are killed immediately,
-// and runs stay for the next start.
+// Drain (SIGTERM, a master's order, a notice): nothing new is taken; what runs is finished, or handed back when its
+// time is over; map outputs are served until others hold what is needed, or the limit is (drain.ts). `close` does not
+// wait: slots are killed immediately, and runs stay for the next start.
 import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { assert } from "../../base/assert.ts";
