@@ -318,6 +318,8 @@ export const limits = {
   /** Copies of runs of workers that leave: those that one worker is told to make at a time, and makes at once. */
   copiesPerWorkerMax: 16,
   copiesAtOnce: 2,
+  /** Why a copy failed, as it is reported. */
+  copyWhyCharsMax: 500,
   /** What a worker that leaves sends of its runs, to all peers together. */
   copyBytesPerSecond: 64 * MiB,
 

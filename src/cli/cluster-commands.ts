@@ -102,12 +102,12 @@ function addWorker(millrace: Command): void {
         path("--token-file"),
       )
       .option(
-        "--notice <where>",
-        "file:PATH or command:COMMAND that says that this machine goes away (a file that appears, exit code 0): it drains then",
+        "--notice <file:path|command:...>",
+        "a file that appears, or a command that ends with 0, when this machine goes away: it drains then",
         notice,
       )
       .option(
-        "--notice-within <duration>",
+        "--notice-within <time>",
         "how long it may stay after such a notice",
         time("--notice-within"),
         parseDuration("100s", "--notice-within"),
@@ -196,7 +196,7 @@ function addDrain(millrace: Command): void {
       word("WORKER", "the id of a worker, or the first letters of it"),
     )
     .option(
-      "--within <duration>",
+      "--within <time>",
       "when it has to be gone, whatever is left (default: what runs gets a minute, map outputs half an hour)",
       time("--within"),
     )

@@ -35,7 +35,7 @@ export function checkReport(report: WorkerReport): WorkerReport {
   atMost("copies that failed", copiesFailed.length, limits.copiesPerWorkerMax);
   for (const { attempt, why } of copiesFailed) {
     checkJob(attempt.job);
-    if (!isText(why, copyWhyLengthMax)) throw new Error("why a copy failed is no text that it can be");
+    if (!isText(why, limits.copyWhyCharsMax)) throw new Error("why a copy failed is no text that it can be");
   }
   if (!Number.isFinite(leavesInMs) || leavesInMs < 0) throw new Error("the time that it stays is no time");
   for (const { run, emissionDigest } of offered) checkOffer(run, emissionDigest);
@@ -75,8 +75,6 @@ export function isDigest(value: bigint): boolean {
 }
 
 const addressLengthMax = 300;
-/** Why a copy failed, in characters. */
-export const copyWhyLengthMax = 500;
 
 function checkOffer(run: RunRef, emissionDigest: bigint): void {
   checkJob(run.writtenBy.job);

@@ -2,7 +2,6 @@
 // are whole. An order that is not repeated is given up.
 import { type AttemptId, fullAttemptName, type JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
-import { copyWhyLengthMax } from "../../protocol/check-report.ts";
 import type { CopyFailed, CopyOrder, Offer } from "../../protocol/messages.ts";
 
 /** Makes one copy. Rejects when it can't, or when aborted; then nothing of it is left. */
@@ -127,5 +126,5 @@ function nameOf({ run }: CopyOrder): string {
 function plain(why: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   const line = why.replace(/[\x00-\x1f\x7f-\x9f]+/g, " ");
-  return line.slice(0, copyWhyLengthMax).toWellFormed();
+  return line.slice(0, limits.copyWhyCharsMax).toWellFormed();
 }
