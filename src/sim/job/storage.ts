@@ -132,8 +132,8 @@ export function failingStorage(storage: Storage, bytesMax: number): Storage {
         yield chunk;
       }
     },
-    stage(destination, attempt, name) {
-      const writer = storage.stage(destination, attempt, name);
+    stage(destination, attempt, name, signal, options) {
+      const writer = storage.stage(destination, attempt, name, signal, options);
       return {
         write: (chunk) => {
           take(chunk.length, `writing ${name}`);
@@ -147,6 +147,8 @@ export function failingStorage(storage: Storage, bytesMax: number): Storage {
           return await writer.finish();
         },
         abort: () => writer.abort(),
+        save: () => writer.save(),
+        leave: () => writer.leave(),
       };
     },
   };
