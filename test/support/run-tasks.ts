@@ -74,6 +74,7 @@ export class TaskRun {
       params: given,
       ...(params.kind === "table" && { paramsValue: validateTable(params, given) }),
       taskTimeoutMs: 600_000,
+      checkpointMs: 0,
       taskLimitMs: undefined,
       nondeterministic: "rerun",
       replaces: undefined,
@@ -98,7 +99,6 @@ export class TaskRun {
       boundaries: plan.boundaries,
       skip: [],
       skipBad: 0,
-      from: undefined,
       ...this.#options.work,
       ...work,
     });
