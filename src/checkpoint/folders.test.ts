@@ -67,7 +67,7 @@ function checkpointBy(id: AttemptId, records = 10): MapCheckpoint {
   };
 }
 
-const newest = (folders: CheckpointFolders) => folders.newest(() => {});
+const newest = (folders: CheckpointFolders) => folders.newest(() => {}) as MapCheckpoint | undefined;
 const nameOf = (path: string) => path.split("/").at(-1);
 
 describe("a checkpoint", () => {
