@@ -1,5 +1,5 @@
-// The bytes of a checkpoint's file (docs/checkpoints.md): "MILLCKP1", the message Checkpoint (checkpoint.proto), and the
-// SHA-256 of all before. A file of another version begins differently, and counts as none.
+// The bytes of a checkpoint's file (docs/checkpoints.md): "MILLCKP1", the message Checkpoint (checkpoint.proto), and
+// the SHA-256 of all before. A file of another version begins differently, and counts as none.
 import { createHash } from "node:crypto";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { big, duration, num, required } from "../wire/codec.ts";

@@ -4,10 +4,10 @@
 //   DISK/TASK/ATTEMPT/RUN            runs that lie on disk, and outputs that are not uploaded yet
 //   MEMORY/TASK/ATTEMPT/RUN          runs that lie in the memory tier, which lasts until the machine restarts
 //
-// Only the attempt writes to its folders. Files are in them under a second name (a hard link), so they cost no bytes, and
-// outlive what becomes of the first name. An attempt that goes on from another's checkpoint gives the files a name in its
-// own folders first: from then on no one can take them away. All calls are synchronous: they run in a slot, between
-// two records.
+// Only the attempt writes to its folders. Files are in them under a second name (a hard link), so they cost no bytes,
+// and outlive what becomes of the first name. An attempt that goes on from another's checkpoint gives the files a name
+// in its own folders first: from then on no one can take them away. All calls are synchronous: they run in a slot,
+// between two records.
 import {
   closeSync,
   fsyncSync,
