@@ -92,9 +92,9 @@ const jobs = {
   }),
   "csv with a header": defineJob({
     ...base,
-    output: csv({ header: true, columns: ["a,b", "c"] }),
+    output: csv({ header: true, columns: { "a,b": utf8, n: uint } }),
     map: emitOne,
-    reduce: countValues,
+    reduce: (key, values, emit) => emit({ "a,b": key, n: [...values].length }),
   }),
   "lines of JSON": defineJob({
     ...base,
@@ -153,7 +153,7 @@ async function expectSame(job: unknown): Promise<ReduceCheckpoint[]> {
   expect(first.stats).toMatchObject({ resumed: 0, checkpoints: written.length });
   for (const [i, found] of written.entries()) {
     checkpoints.found = reread(found);
-    expect(checkpoints.found).toEqual({ ...found, counters: { ...found.counters }, key: expect.anything() });
+    expect(checkpointBytes(work, checkpoints.found)).toEqual(checkpointBytes(work, found));
     const done = succeeded(await reduce());
     expect(madeBy(run, done), `from checkpoint ${i}`).toEqual(wanted);
     expect(done.stats).toMatchObject({ resumed: 1, resumedRecords: found.groups });

@@ -55,8 +55,9 @@ export class Saving {
     };
   }
 
-  /** Takes over what was counted. Called when what was staged has been taken over. */
+  /** Takes over what was counted. Called when what was staged has been taken over, right before the first key. */
   resume(): void {
+    this.pace?.begin(); // the time that fetching took is none that a checkpoint saves
     if (this.#from === undefined) return;
     const { counters, valuesReturned, groups } = this.#from;
     for (const [name, n] of Object.entries(counters)) this.#task.totals.add(name, n);
@@ -71,8 +72,10 @@ export class Saving {
     const spentMs = this.#env.clock.now() - this.#begun + (this.#from?.spentMs ?? 0);
     const valuesReturned = this.#task.returned.isAny;
     try {
+      const position = { groups, pairs, key: Uint8Array.from(key) };
       this.#checkpoints?.write({
-        ...{ kind: "reduce", groups, pairs, key, inputs, outputs, counters, valuesReturned, spentMs },
+        ...position,
+        ...{ kind: "reduce", inputs, outputs, counters, valuesReturned, spentMs },
       });
       this.#written++;
       this.#isAny = true;
