@@ -1,5 +1,5 @@
 // A long map task is interrupted near its end, and the next attempt at it goes on behind the last checkpoint.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -97,6 +97,14 @@ describe("an attempt that is interrupted near its end", () => {
     const result = await runToEnd(optionsOf("hang", { taskTimeout: "1s" }));
     expect(existsSync(once())).toBe(true);
     expectUndisturbed(result);
+    expectResumed();
+  });
+
+  test("the whole run is killed: with --resume the same", async () => {
+    const killed = await runToEnd(optionsOf("killAgent"), { MILLRACE_STATE_MS: "0" });
+    expect(killed.signal).toBe("SIGKILL");
+    await until(() => processesBelow(directory).length === 0);
+    expectUndisturbed(await runToEnd(optionsOf("killAgent", { resume: true })));
     expectResumed();
   });
 

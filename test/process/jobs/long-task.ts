@@ -37,5 +37,10 @@ export default defineJob({
 
 const faults: Readonly<Record<string, () => void>> = {
   kill: () => process.kill(process.pid, "SIGKILL"),
+  // The agent, and the whole of a local run with it.
+  killAgent: () => {
+    process.kill(process.ppid, "SIGKILL");
+    Atomics.wait(clock, 0, 0);
+  },
   hang: () => void Atomics.wait(clock, 0, 0),
 };
