@@ -78,7 +78,8 @@ export interface Checkpoints {
   newest(beat: () => void): Checkpoint | undefined;
   /**
    * Makes the attempt's checkpoint this one, in one step and durably. Keeps the files of its runs and those in which
-   * outputs are saved, whatever becomes of them where they lie now. Throws what the system says; the last checkpoint stays then.
+   * outputs are saved, whatever becomes of them where they lie now. Throws what the system says; the last checkpoint
+   * stays then.
    */
   write(checkpoint: Checkpoint): void;
   /** Removes all checkpoints of the task: what they say can't be trusted. Never throws. */

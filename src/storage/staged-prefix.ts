@@ -18,7 +18,7 @@ export interface PrefixCopy {
   readonly beat: (() => void) | undefined;
   /** Writes all of a chunk, which is used again. */
   write(chunk: Uint8Array): void;
-  /** Of all that was written. */
+  /** The checksum of all that was written. */
   sha256(): string;
 }
 

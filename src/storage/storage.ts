@@ -105,7 +105,7 @@ export interface StageOptions {
 /** The beginning of a staged file, from where another attempt can go on. */
 export interface StagedPrefix {
   readonly bytes: number;
-  /** Of these bytes. More may follow them in the file. */
+  /** The checksum of these bytes. More may follow them in the file. */
   readonly sha256: string;
   /** Says which file it is, to the storage alone. */
   readonly token: string;

@@ -57,7 +57,7 @@ export class Saving {
 
   /** Takes over what was counted. Called when what was staged has been taken over, right before the first key. */
   resume(): void {
-    this.pace?.begin(); // the time that fetching took is none that a checkpoint saves
+    this.pace?.begin(); // a checkpoint does not save the time that fetching took
     if (this.#from === undefined) return;
     const { counters, valuesReturned, groups } = this.#from;
     for (const [name, n] of Object.entries(counters)) this.#task.totals.add(name, n);
