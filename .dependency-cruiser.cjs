@@ -33,7 +33,8 @@ const may = {
     "storage:types",
     "state:types",
   ],
-  state: ["base"],
+  // A client of etcd, which has messages and connections as our own calls have.
+  state: ["base", "wire/gen/etcd", "rpc/client/session"],
   // Who works: the stages of a job, and the process that runs them.
   task: [
     "base",

@@ -84,7 +84,7 @@ export class StateServer implements StateService {
     return this.#session?.host;
   }
 
-  /** Who leads, as masters are told. */
+  /** The leader, as masters are told. */
   async #seated(): Promise<Leader | undefined> {
     await this.#wait();
     return this.#session === undefined ? undefined : await this.#store.leader();

@@ -230,6 +230,7 @@ describe("an attempt that was interrupted", () => {
     keys.length = 0;
     const done = succeeded(await reduce());
     expect(done.stats).toMatchObject({ resumed: 1, resumedRecords: groups, groups: 700, recordsOut: 700 });
+    expect(run.statuses.at(-1)).toMatchObject({ hasCheckpoint: true });
     expect(keys).toHaveLength(700 - groups);
     const { token } = done.staged[0]!;
     expect(run.storage.staged.get(token)!.toString().split("\n").slice(groups, -1)).toEqual(keys);

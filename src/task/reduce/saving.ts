@@ -62,6 +62,7 @@ export class Saving {
     const { counters, valuesReturned, groups } = this.#from;
     for (const [name, n] of Object.entries(counters)) this.#task.totals.add(name, n);
     this.#task.returned.isAny ||= valuesReturned;
+    this.#task.status.hasCheckpoint = true;
     this.#env.log(`goes on from a checkpoint behind ${groups} keys`, undefined);
   }
 
@@ -79,6 +80,8 @@ export class Saving {
       });
       this.#written++;
       this.#isAny = true;
+      this.#task.status.hasCheckpoint = true;
+      this.#task.status.touch();
     } catch (error) {
       if (systemCode(error) === undefined) throw error;
       this.#env.log(`a checkpoint can't be written: ${messageOf(error)}`, undefined);
@@ -99,6 +102,7 @@ export class Saving {
     this.#checkpoints?.discard();
     this.#from = undefined;
     this.#isAny = false;
+    this.#task.status.hasCheckpoint = false;
   }
 }
 
