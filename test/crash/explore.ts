@@ -51,7 +51,7 @@ const recoveryPointsMax = 12;
 /** What an error of the system is met by: the calls that give it. */
 const callsByError: Readonly<Record<string, readonly string[]>> = {
   ENOSPC: ["write", "pwrite64", "mkdir", "rename", "link", "ftruncate", "openat"],
-  EIO: ["write", "pwrite64", "fsync", "fdatasync", "rename", "unlink", "openat", "ftruncate"],
+  EIO: ["write", "pwrite64", "fsync", "fdatasync", "rename", "unlink", "openat", "ftruncate", "read", "pread64"],
   EMFILE: ["openat"],
   EROFS: ["openat", "mkdir", "rename", "unlink", "link", "rmdir"],
 };
@@ -85,14 +85,13 @@ export async function explore(scene: Scene, exploration: Exploration): Promise<R
       found: [],
     };
     const chosen = points
-      .filter(({ isReadingOpen }) => !isReadingOpen)
+      .filter(({ isReading }) => !isReading)
       .filter((_, index) => index % stride === seed % stride)
       .map((point): Interruption => ({ kind: "kill", point }));
     for (const error of errors) {
       const calls = callsByError[error]!;
       const hit = points.filter(
-        ({ call, isReadingOpen }) =>
-          calls.includes(call) && !(isReadingOpen && (error === "EROFS" || error === "ENOSPC")),
+        ({ call, isReading }) => calls.includes(call) && !(isReading && (error === "EROFS" || error === "ENOSPC")),
       );
       chosen.push(
         ...hit

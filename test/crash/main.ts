@@ -1,12 +1,9 @@
 // Explores scenes for `npm run crash` (scripts/crash.mjs).
 import { bundleVictims } from "./bundle.ts";
 import { explore, type Report } from "./explore.ts";
-import { publishScenes } from "./publish.ts";
-import type { Scene } from "./scene.ts";
-import { stateScene } from "./state.ts";
+import { scenes } from "./scenes.ts";
 import { canTrace } from "./strace.ts";
 
-export const scenes: readonly Scene[] = [...publishScenes, stateScene];
 export { canTrace };
 
 export async function exploreAll(

@@ -6,17 +6,17 @@ import { join } from "node:path";
 
 export const canTrace = spawnSync("strace", ["-o", "/dev/null", "true"]).status === 0;
 
-/** The system calls that change what is on a disk, or say that it is there. */
-export const changingCalls =
-  "openat,write,pwrite64,writev,pwritev,ftruncate,fallocate,fsync,fdatasync,rename,renameat,renameat2,link,linkat,symlink,unlink,unlinkat,mkdir,mkdirat,rmdir,chmod,fchmod,fchmodat,utimensat,copy_file_range";
+/** The system calls that change what is on a disk or say that it is there, and those that read. */
+const fileCalls =
+  "openat,read,pread64,write,pwrite64,writev,pwritev,ftruncate,fallocate,fsync,fdatasync,rename,renameat,renameat2,link,linkat,symlink,unlink,unlinkat,mkdir,mkdirat,rmdir,chmod,fchmod,fchmodat,utimensat,copy_file_range";
 
 /** A system call of a program: its `nth` of this name on this path. */
 export interface Point {
   readonly call: string;
   readonly path: string;
   readonly nth: number;
-  /** Opening a file to read it changes nothing. */
-  readonly isReadingOpen: boolean;
+  /** It changes nothing: to be killed before it is to be killed before the next. */
+  readonly isReading: boolean;
 }
 
 export type Interruption =
@@ -58,7 +58,7 @@ const hungMs = 60_000;
 
 /** Runs it undisturbed, and finds the calls that it makes on its files, in order. */
 export async function record(program: Program, traceFile: string): Promise<{ life: Life; points: Point[] }> {
-  const words = ["-f", "-y", "-s", "4096", "-o", traceFile, "-e", `trace=${changingCalls}`];
+  const words = ["-f", "-y", "-s", "4096", "-o", traceFile, "-e", `trace=${fileCalls}`];
   const life = await live(program, ["strace", ...words, process.execPath, ...program.words]);
   return { life, points: pointsIn(readFileSync(traceFile, "utf8"), program.folder) };
 }
@@ -145,11 +145,12 @@ function pointsIn(trace: string, folder: string): Point[] {
     const path = [...paths][0];
     if (path === undefined) continue;
     const nth = counts.get(`${thread} ${call} ${path}`)!;
-    const isReadingOpen = call === "openat" && !/O_(WRONLY|RDWR|CREAT|TRUNC)/.test(rest);
+    const isReading =
+      call === "read" || call === "pread64" || (call === "openat" && !/O_(WRONLY|RDWR|CREAT|TRUNC)/.test(rest));
     // Another thread's call with the same number is the same point: the first to come to it is interrupted.
     if (seen.has(`${call} ${path} ${nth}`)) continue;
     seen.add(`${call} ${path} ${nth}`);
-    points.push({ call, path, nth, isReadingOpen });
+    points.push({ call, path, nth, isReading });
   }
   return points;
 }

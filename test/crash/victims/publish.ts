@@ -25,7 +25,7 @@ await victim(async () => {
       const attempt = { job: publishedJob, phase: "reduce", index, epoch: 1, attempt: 1 } as const;
       const writer = storage.stage(destination, attempt, name);
       writer.write(Buffer.from(content));
-      files.push({ name, output: undefined, records: 1, ...(await writer.finish()) } as StagedFile);
+      files.push({ name, output: "", records: 1, ...(await writer.finish()) });
     }
     const lost = await storage.findLost(destination, publishedJob, files);
     if (lost.length > 0) throw new Error(`lost: ${JSON.stringify(lost)}`);
