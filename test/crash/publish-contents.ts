@@ -1,4 +1,4 @@
-// What the publish scene stages: told to the victim and to who checks it.
+// What the publish scene stages: for the victim and for its check.
 export const publishedJob = "0123456789abcdef0123456789abcdef";
 
 export const newContents: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-// What the state scene commits: told to the victim and to who checks it.
+// What the state scene commits: for the victim and for its check.
 
 /** A commit has 300 kB, and LevelDB's buffer 4 MB: the second half of them makes a table. */
 export const stateCommits = 24;

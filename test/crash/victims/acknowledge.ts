@@ -1,4 +1,4 @@
-// What victims say to those who kill them: each line is out before the next step begins.
+// What victims say to whoever kills them: each line is out before the next step begins.
 import { writeSync } from "node:fs";
 import { MillraceError } from "../../../src/base/error.ts";
 
