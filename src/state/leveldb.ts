@@ -17,7 +17,8 @@ import { forgetLogs, keepLogs, keptBatches } from "./kept-logs.ts";
 import type { LevelOperation } from "./level-log.ts";
 import { checksumOf, seal, Trouble } from "./leveldb-trouble.ts";
 import { notLeader } from "./memory.ts";
-import type { Change, Leadership, StateStore } from "./store.ts";
+import { Seat } from "./seat.ts";
+import type { Change, Leader, Leadership, StateStore } from "./store.ts";
 import { tableDamage } from "./table-check.ts";
 import { decodeTally, emptyTally, encodeTally, nextBatch, type Tally, withoutRecord, withRecord } from "./tally.ts";
 
@@ -111,6 +112,7 @@ class LevelStore implements StateStore {
   readonly #parts: Parts;
   readonly #acknowledged: Acknowledged;
   readonly #closing = new AbortController();
+  readonly #seat = new Seat();
   #tally: Tally;
   #current: AbortController | undefined;
   /** The batch before: each batch waits for it, as it needs its tally. */
@@ -131,7 +133,9 @@ class LevelStore implements StateStore {
     }
   }
 
-  async lead(): Promise<Leadership> {
+  /** Never waits: no other process can have the store open. */
+  async lead(owner: string, signal: AbortSignal): Promise<Leadership> {
+    signal.throwIfAborted();
     this.#current?.abort();
     const lost = new AbortController();
     this.#current = lost;
@@ -139,6 +143,10 @@ class LevelStore implements StateStore {
     const value = Buffer.alloc(8);
     value.writeBigUInt64BE(BigInt(epoch));
     await this.#write([{ key: epochKey, value }]);
+    if (this.#current === lost) {
+      this.#seat.take({ owner, epoch, since: (this.#parts.options.clock ?? systemClock).date().getTime() });
+      lost.signal.addEventListener("abort", () => this.#seat.leave(epoch));
+    }
     return {
       epoch,
       lost: lost.signal,
@@ -158,6 +166,14 @@ class LevelStore implements StateStore {
       },
       resign: async () => lost.abort(),
     };
+  }
+
+  async leader(): Promise<Leader | undefined> {
+    return this.#seat.leader;
+  }
+
+  watchLeader(signal: AbortSignal): AsyncIterable<Leader | undefined> {
+    return this.#seat.watch(AbortSignal.any([signal, this.#closing.signal]));
   }
 
   /** A scan of all records ends with `corrupt-state` if they are not what the tally says. */

@@ -1,6 +1,5 @@
 // What can be interrupted, and what must hold whatever is: a history kept outside the victim (the lines it wrote)
 // against what is on the disk.
-// what is on the disk.
 import type { Victims } from "./bundle.ts";
 
 export interface Scene {
