@@ -1,5 +1,5 @@
-// A bounded part of `npm run crash` as tests: processes that are killed at system calls, killed again while they recover,
-// and given errors of the disk. What they had acknowledged is there, and they go on.
+// A bounded part of `npm run crash` as tests: processes that are killed at system calls, killed again while they
+// recover, and given errors of the disk. What they had acknowledged is there, and they go on.
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundleVictims, type Victims } from "./bundle.ts";
