@@ -101,31 +101,26 @@ test("a reduce that read the old places keeps the worker until it has ended; one
   const world = new World();
   world.submit("j", 1, 2);
   world.hear("w2", { slots: 1, slotsFree: 0 });
-  world.runMaps();
-  const [old] = world.started("w1").filter(({ attempt }) => attempt.phase === "reduce");
-  // Another worker runs it: w1 itself has nothing to do.
   world.hear("w3", { slots: 1, slotsFree: 1 });
-  const running = world.started("w3").length > 0 ? "w3" : "w1";
-  const reduce = running === "w3" ? world.started("w3")[0]! : old!;
-  const listed = [{ attempt: reduce.attempt, records: 0, bytes: 0, idleMs: 0, runningMs: 1, at: undefined }];
-  world.hear(running, { slotsFree: 0, running: listed });
-  world.hear("w1", { draining: true, slotsFree: 0, ...(running === "w1" && { running: listed }) });
+  const [map] = world.started("w1");
+  world.hear("w1", { slotsFree: 0, finished: [done(map!)] });
+  const [reduce] = world.started("w3");
+  expect(reduce?.work).toEqual({ phase: "reduce", partitions: 2, mapVersion: 1 });
+  const running = [{ attempt: reduce!.attempt, records: 0, bytes: 0, idleMs: 0, runningMs: 1, at: undefined }];
+  world.hear("w3", { slots: 1, slotsFree: 0, running });
+  world.hear("w1", { draining: true, slotsFree: 0 });
   const orders = world.copies("w2");
   expect(indexes(orders)).toEqual([0]);
   world.hear("w2", { slots: 1, slotsFree: 0, offered: orders.map((order) => offerOf(order, "w2")) });
-  world.hear("w1", { draining: true, slotsFree: 0, ...(running === "w1" && { running: listed }) });
-  expect(world.mayLeave("w1")).toBe(false); // it is being read
-  world.hear(running, {
-    ...(running === "w1" && { draining: true }),
-    slotsFree: running === "w1" ? 0 : 1,
-    finished: [done(reduce)],
-  });
   world.hear("w1", { draining: true, slotsFree: 0 });
+  expect(world.mayLeave("w1")).toBe(false); // it is being read
+  world.hear("w3", { slots: 1, slotsFree: 1, finished: [done(reduce!)] });
   expect(world.mayLeave("w1")).toBe(true);
-  const next = world.hear("w2", { slots: 1, slotsFree: 1 });
-  const [holders] = world.scheduler.ordersFor("w2").holders;
-  if (holders !== undefined) expect(holders.workers.map(({ worker }) => worker)).toEqual(["w2"]);
-  expect(next.facts.filter(({ kind }) => kind === "map-output-lost")).toEqual([]);
+  world.hear("w3", { slots: 1, slotsFree: 1 });
+  const { start, holders } = world.scheduler.ordersFor("w3");
+  expect(start.map(({ work }) => work)).toEqual([{ phase: "reduce", partitions: 2, mapVersion: 2 }]);
+  expect(holders[0]?.workers.map(({ worker }) => worker)).toEqual(["w2"]);
+  expect(world.facts.map(({ kind }) => kind)).not.toContain("map-output-lost");
 });
 
 test("a copy that fails goes to another peer, and is not asked of the first again; a copy with another digest does not count", () => {

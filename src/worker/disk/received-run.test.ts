@@ -22,7 +22,14 @@ async function world(options: ServeOptions = {}) {
   const { directory } = new TestFiles();
   const disk = join(directory, "runs");
   const slots = join(directory, "slots");
-  const store = new FileRunStore({ memory: undefined, disk, slots, tierBytes: 0, slotsMax: 1 });
+  const store = new FileRunStore({
+    memory: undefined,
+    disk,
+    checkpoints: { memory: undefined, disk: join(directory, "checkpoints") },
+    slots,
+    tierBytes: 0,
+    slotsMax: 1,
+  });
   const copy = async (offer: Offer = { run, emissionDigest: 7n }) => {
     const received = store.receive(offer);
     try {
