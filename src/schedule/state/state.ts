@@ -204,7 +204,10 @@ export interface Task {
   checkpointAt: Worker | undefined;
   /** Until then it waits for that worker to have room. */
   waitsUntil: Instant;
-  /** Its next attempt is best there: it holds a checkpoint (attempt.ts), or what others could not fetch (unreachable.ts). */
+  /**
+   * Its next attempt is best there: it holds a checkpoint (attempt.ts), or what others could not fetch
+   * (unreachable.ts).
+   */
   prefer: Worker | undefined;
   /** How often a reduce was moved because its worker could not reach another (unreachable.ts). */
   moves: number;
