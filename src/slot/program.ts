@@ -329,7 +329,7 @@ function checkpointsOf(request: RunAttempt, runs: RunFiles, interrupting: boolea
     places,
     open: (path) => runs.open(path),
   });
-  if (!interrupting) return folders;
+  if (!interrupting || assignment.attempt.phase !== "map") return folders;
   // Not behind the same one in all tasks.
   const at = 1 + (assignment.attempt.index % 2);
   return new InterruptingCheckpoints(folders, at, () => process.kill(process.pid, "SIGKILL"));
