@@ -1,11 +1,11 @@
 // The commands of a cluster. Each one's file, and with it all that talks to a network, is loaded only when it runs.
 
-import type { Command } from "commander";
+import { Argument, type Command } from "commander";
 import { limits } from "../base/limits.ts";
 import { formatCount } from "../base/units.ts";
-import { count, listen, path, size, time, word } from "./arguments.ts";
+import { count, listen, path, pathArgument, size, state, time, word } from "./arguments.ts";
 import { below } from "./help-text.ts";
-import { addMasterOptions, addServiceOptions, neededMaster } from "./options.ts";
+import { addMasterOptions, addServiceOptions, neededMaster, optionOf } from "./options.ts";
 
 const jobWord = word("JOB", "the id of a job, or the first digits of it");
 const jobArgument = ["<job>", "the job's id, or the first digits of it", jobWord] as const;
@@ -22,6 +22,7 @@ export function addClusterCommands(millrace: Command): void {
   addCancel(millrace);
   addRetry(millrace);
   addDrain(millrace);
+  addToken(millrace);
 }
 
 function addMaster(millrace: Command): void {
@@ -31,8 +32,18 @@ function addMaster(millrace: Command): void {
       .description("lead a cluster: hand out tasks, keep its state")
       .requiredOption(
         "--state <dir>",
-        "for all that the master knows, on a local disk; made where it is missing",
-        path("--state"),
+        "for all that the master knows: a directory on a local disk, made where it is missing, or etcd://HOST:PORT,… for a cluster of several masters",
+        state,
+      )
+      .option(
+        "--tokens <dir>",
+        "the token files, the same on all masters (default: DIR/tokens, made where they are missing)",
+        path("--tokens"),
+      )
+      .option(
+        "--blobs <dir>",
+        "with etcd: for bundles, side files and event logs, a directory that all masters see",
+        path("--blobs"),
       )
       .option(
         "--listen <host:port>",
@@ -57,9 +68,13 @@ function addMaster(millrace: Command): void {
 Makes tokens in DIR/tokens (admin, submit, worker, read) and leaves one where this user's commands find it. Listens beyond
 this machine only with TLS. SIGTERM and Ctrl-C end it; started again with the same DIR it goes on where it stopped.
 
+With etcd any number of masters may be started: one leads, the others wait for their turn and tell callers who leads. One
+that has lost its leadership ends, so that whatever supervises it starts it again.
+
 Examples:
   millrace master --state /var/lib/millrace/state
-  millrace master --state /var/lib/millrace/state --listen m1:7070 --tls-cert m1.pem --tls-key m1.key --ca ca.pem`),
+  millrace master --state /var/lib/millrace/state --listen m1:7070 --tls-cert m1.pem --tls-key m1.key --ca ca.pem
+  millrace master --state etcd://e1:2379,e2:2379,e3:2379 --tokens tokens --blobs /shared/millrace`),
     )
     .action(async (flags) => (await import("./commands/master.ts")).masterCommand(flags));
 }
@@ -184,4 +199,26 @@ function addDrain(millrace: Command): void {
       word("WORKER", "the id of a worker, or the first letters of it"),
     )
     .action(async (worker, flags) => (await import("./commands/drain.ts")).drainCommand(worker, flags));
+}
+
+function addToken(millrace: Command): void {
+  millrace
+    .command("token")
+    .description("make the token files of a cluster with several masters")
+    .addArgument(new Argument("<what>", "new: one token for each of admin, submit, worker and read").choices(["new"]))
+    .argument("<dir>", "a folder for the files, made where it is missing", pathArgument("the folder of tokens"))
+    .addOption(optionOf("json", undefined, "Options:"))
+    .addHelpText(
+      "after",
+      below(`
+All masters of a cluster need the same files (--tokens), readable by their user alone. Commands need one of them, workers the
+one called worker (--token-file).
+
+Examples:
+  millrace token new tokens
+  millrace master --state etcd://e1:2379,e2:2379,e3:2379 --tokens tokens --blobs /shared/millrace`),
+    )
+    .action(async (what, directory, flags) =>
+      (await import("./commands/token.ts")).tokenCommand(what, directory, flags),
+    );
 }

@@ -1,7 +1,9 @@
-// `millrace master`: leads a cluster until it is told to end, or can't go on.
+// `millrace master`: leads a cluster, as soon as no other master of it does, until it is told to end or can't go on.
 import { resolve } from "node:path";
 import { MillraceError } from "../../base/error.ts";
-import { openMasterNode } from "../../master/node.ts";
+import { type MasterNode, type MasterNodeOptions, openMasterNode, type Standby } from "../../master/node.ts";
+import { openStateStore } from "../../state/open.ts";
+import { isSharedStore } from "../arguments.ts";
 import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
 import { quoted } from "../screen/hints.ts";
@@ -11,6 +13,8 @@ import { firstOf, listenForEndings } from "../service.ts";
 
 export interface MasterCommandFlags {
   readonly state: string;
+  readonly tokens?: string;
+  readonly blobs?: string;
   readonly listen: string;
   readonly advertise?: string;
   readonly lease?: number;
@@ -25,8 +29,12 @@ export interface MasterCommandFlags {
 export async function masterCommand(flags: MasterCommandFlags): Promise<void> {
   const print = linePrinter();
   const endings = listenForEndings();
-  const node = await openMasterNode({
+  const node = await openUnlessEnded(endings.first, {
     state: flags.state,
+    sharedStore: isSharedStore(flags.state) ? () => openStateStore(flags.state) : undefined,
+    tokens: flags.tokens,
+    blobs: flags.blobs,
+    standby: (standby) => tellStandby(standby, flags, print),
     listen: flags.listen,
     advertise: flags.advertise,
     leaseMs: flags.lease,
@@ -35,16 +43,15 @@ export async function masterCommand(flags: MasterCommandFlags): Promise<void> {
     ca: flags.ca,
     log: openLog(flags.logLevel, { process: "master" }),
   });
+  if (node === undefined) return endings.stop();
   try {
     const { address, cluster, epoch, tokens, tokenFile } = node;
-    if (flags.json) {
-      print(
-        JSON.stringify({ event: "ready", address, cluster, epoch, state: resolve(flags.state), tokens, tokenFile }),
-      );
-    } else {
+    const state = isSharedStore(flags.state) ? flags.state : resolve(flags.state);
+    if (flags.json) print(JSON.stringify({ event: "ready", address, cluster, epoch, state, tokens, tokenFile }));
+    else {
       const ca = flags.ca === undefined ? "" : ` --ca ${quoted(flags.ca)}`;
       print(`${pc.green("ready")} ${pc.bold(`master at ${address}`)}`);
-      print(`  state    ${printable(resolve(flags.state))}`);
+      print(`  state    ${printable(state)}`);
       print(`  tokens   ${printable(tokens)}; commands on this machine find theirs in ${printable(tokenFile)}`);
       print(`  worker   millrace worker --master ${address}${ca} --work-dir DIR`);
       print(`  job      millrace run JOB INPUT… -o DIR --master ${address}${ca}`);
@@ -55,6 +62,25 @@ export async function masterCommand(flags: MasterCommandFlags): Promise<void> {
     endings.stop(); // a second signal ends the process as it stands: what counts is on disk
     await node.close();
   }
+}
+
+/** Undefined: it was told to end while it waited for its turn. */
+async function openUnlessEnded(ended: AbortSignal, options: MasterNodeOptions): Promise<MasterNode | undefined> {
+  try {
+    return await openMasterNode({ ...options, signal: ended });
+  } catch (error) {
+    if (ended.aborted && error === ended.reason) return undefined;
+    throw error;
+  }
+}
+
+function tellStandby(
+  { address, leader, tokens, tokenFile }: Standby,
+  { json }: MasterCommandFlags,
+  print: (line: string) => void,
+): void {
+  if (json) print(JSON.stringify({ event: "standby", address, leader, tokens, tokenFile }));
+  else print(`${pc.yellow("standby")} ${pc.bold(`master at ${address}`)}: the one at ${printable(leader)} leads`);
 }
 
 /** Both files or neither: a certificate is useless without its key. */
