@@ -1,6 +1,6 @@
 // A master's end of the state store: the product's `StateStore` over the simulated network.
 import { MillraceError } from "../base/error.ts";
-import type { Change, Leadership, StateStore, StoredRecord } from "../state/store.ts";
+import type { Change, Leader, Leadership, StateStore, StoredRecord } from "../state/store.ts";
 import type { Network } from "./network.ts";
 import type { Process } from "./process.ts";
 import { notLeader, type StateServer, type StoreOptions } from "./state-server.ts";
@@ -25,6 +25,7 @@ export function stateClient(
     network.call(process, "store", kind, body, { timeoutMs, isSteady: true });
 
   const ends: ClientEnds = { process, server, options, call, onCommitted };
+  const leader = () => call("leader", undefined) as Promise<Leader | undefined>;
   return {
     async lead() {
       for (;;) {
@@ -35,6 +36,16 @@ export function stateClient(
           // Whoever leads may lead for long.
           if (!(error instanceof MillraceError) || error.code !== "unreachable") throw error;
         }
+      }
+    },
+    leader,
+    async *watchLeader(signal) {
+      for (let told: { readonly leader: Leader | undefined } | undefined; !signal.aborted; ) {
+        const now = await leader().catch(() => undefined);
+        if (signal.aborted) return;
+        if (told === undefined || now?.epoch !== told.leader?.epoch) yield now;
+        told = { leader: now };
+        await process.clock.sleep(server.sessionMs / 3, signal);
       }
     },
     async *scan(prefix) {

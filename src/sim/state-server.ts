@@ -3,8 +3,8 @@
 // (store.ts).
 import { held } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
-import { createMemoryStore } from "../state/memory.ts";
-import type { Change, Leadership, StoredRecord } from "../state/store.ts";
+import { createMemoryStore, SharedMemory } from "../state/memory.ts";
+import type { Change, Leader, Leadership, StateStore, StoredRecord } from "../state/store.ts";
 import type { Chance } from "./chance.ts";
 import type { Endpoint, Request } from "./network.ts";
 import type { Process } from "./process.ts";
@@ -51,7 +51,7 @@ export class StateServer implements Endpoint {
   readonly #options: StoreOptions;
   readonly #watcher: StoreWatcher;
   readonly #now: () => number;
-  readonly #store = createMemoryStore();
+  readonly #store: StateStore;
   readonly #leaderships = new Map<number, Leadership>();
   readonly #waiting: Waiter[] = [];
   #isElecting = false;
@@ -60,6 +60,7 @@ export class StateServer implements Endpoint {
   constructor(process: Process, now: () => number, chance: Chance, options: StoreOptions, watcher: StoreWatcher) {
     this.process = process;
     this.#now = now;
+    this.#store = createMemoryStore(new SharedMemory(), { date: () => new Date(now()) });
     this.#chance = chance;
     this.#options = options;
     this.#watcher = watcher;
@@ -68,6 +69,12 @@ export class StateServer implements Endpoint {
   /** The host that leads, as far as the store knows. */
   get leader(): string | undefined {
     return this.#session?.host;
+  }
+
+  /** Who leads, as masters are told. */
+  async #seated(): Promise<Leader | undefined> {
+    await this.#wait();
+    return this.#session === undefined ? undefined : await this.#store.leader();
   }
 
   /** A session without a sign of life ends after this. */
@@ -83,6 +90,8 @@ export class StateServer implements Endpoint {
         return this.#keep(body as number);
       case "resign":
         return Promise.resolve(this.#end(body as number));
+      case "leader":
+        return this.#seated();
       case "scan":
         return this.#scan(body as string);
       case "commit":

@@ -15,7 +15,8 @@ import { loadLevel } from "../base/system/optional-package.ts";
 import { Acknowledged } from "./acknowledged.ts";
 import { checksumOf, seal, Trouble } from "./leveldb-trouble.ts";
 import { notLeader } from "./memory.ts";
-import type { Change, Leadership, StateStore } from "./store.ts";
+import { Seat } from "./seat.ts";
+import type { Change, Leader, Leadership, StateStore } from "./store.ts";
 import { tableDamage } from "./table-check.ts";
 import { decodeTally, emptyTally, encodeTally, nextBatch, type Tally, withoutRecord, withRecord } from "./tally.ts";
 
@@ -84,6 +85,7 @@ class LevelStore implements StateStore {
   readonly #parts: Parts;
   readonly #acknowledged: Acknowledged;
   readonly #closing = new AbortController();
+  readonly #seat = new Seat();
   #tally: Tally;
   #current: AbortController | undefined;
   /** The batch before: each batch waits for it, as it needs its tally. */
@@ -104,7 +106,9 @@ class LevelStore implements StateStore {
     }
   }
 
-  async lead(): Promise<Leadership> {
+  /** Never waits: no other process can have the store open. */
+  async lead(owner: string, signal: AbortSignal): Promise<Leadership> {
+    signal.throwIfAborted();
     this.#current?.abort();
     const lost = new AbortController();
     this.#current = lost;
@@ -112,6 +116,10 @@ class LevelStore implements StateStore {
     const value = Buffer.alloc(8);
     value.writeBigUInt64BE(BigInt(epoch));
     await this.#write([{ key: epochKey, value }]);
+    if (this.#current === lost) {
+      this.#seat.take({ owner, epoch, since: (this.#parts.options.clock ?? systemClock).date().getTime() });
+      lost.signal.addEventListener("abort", () => this.#seat.leave(epoch));
+    }
     return {
       epoch,
       lost: lost.signal,
@@ -131,6 +139,14 @@ class LevelStore implements StateStore {
       },
       resign: async () => lost.abort(),
     };
+  }
+
+  async leader(): Promise<Leader | undefined> {
+    return this.#seat.leader;
+  }
+
+  watchLeader(signal: AbortSignal): AsyncIterable<Leader | undefined> {
+    return this.#seat.watch(AbortSignal.any([signal, this.#closing.signal]));
   }
 
   /** A scan of all records ends with `corrupt-state` if they are not what the tally says. */
