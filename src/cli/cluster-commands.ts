@@ -5,7 +5,7 @@ import { limits } from "../base/limits.ts";
 import { formatCount } from "../base/units.ts";
 import { count, listen, path, pathArgument, size, state, time, word } from "./arguments.ts";
 import { below } from "./help-text.ts";
-import { addMasterOptions, addServiceOptions, neededMaster, optionOf } from "./options.ts";
+import { addMasterOptions, addServiceOptions, addStoreOptions, neededMaster, optionOf } from "./options.ts";
 
 const jobWord = word("JOB", "the id of a job, or the first digits of it");
 const jobArgument = ["<job>", "the job's id, or the first digits of it", jobWord] as const;
@@ -26,7 +26,7 @@ export function addClusterCommands(millrace: Command): void {
 }
 
 function addMaster(millrace: Command): void {
-  addServiceOptions(
+  const master = addServiceOptions(
     millrace
       .command("master")
       .description("lead a cluster: hand out tasks, keep its state")
@@ -61,7 +61,8 @@ function addMaster(millrace: Command): void {
       "--max-workers <n>",
       `workers that it knows at a time (default: ${formatCount(limits.workersMax)})`,
       count("--max-workers", 1, 1_000_000),
-    )
+    );
+  addStoreOptions(master)
     .addHelpText(
       "after",
       below(`

@@ -4,6 +4,7 @@ import { MillraceError } from "../../base/error.ts";
 import { type MasterNode, type MasterNodeOptions, openMasterNode, type Standby } from "../../master/node.ts";
 import { openStateStore } from "../../state/open.ts";
 import { isSharedStore } from "../arguments.ts";
+import type { StoreFlags } from "../options.ts";
 import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
 import { quoted } from "../screen/hints.ts";
@@ -11,7 +12,7 @@ import { linePrinter } from "../screen/line-printer.ts";
 import { type LogLevel, openLog } from "../screen/log.ts";
 import { firstOf, listenForEndings } from "../service.ts";
 
-export interface MasterCommandFlags {
+export interface MasterCommandFlags extends StoreFlags {
   readonly state: string;
   readonly tokens?: string;
   readonly blobs?: string;
@@ -31,7 +32,7 @@ export async function masterCommand(flags: MasterCommandFlags): Promise<void> {
   const endings = listenForEndings();
   const node = await openUnlessEnded(endings.first, {
     state: flags.state,
-    sharedStore: isSharedStore(flags.state) ? () => openStateStore(flags.state) : undefined,
+    sharedStore: isSharedStore(flags.state) ? () => openStateStore(flags.state, storeOptions(flags)) : undefined,
     tokens: flags.tokens,
     blobs: flags.blobs,
     standby: (standby) => tellStandby(standby, flags, print),
@@ -62,6 +63,10 @@ export async function masterCommand(flags: MasterCommandFlags): Promise<void> {
     endings.stop(); // a second signal ends the process as it stands: what counts is on disk
     await node.close();
   }
+}
+
+function storeOptions({ stateCa, stateCert, stateKey, stateUser, statePasswordFile }: MasterCommandFlags) {
+  return { stateCa, stateCert, stateKey, stateUser, statePasswordFile };
 }
 
 /** Undefined: it was told to end while it waited for its turn. */
