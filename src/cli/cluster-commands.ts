@@ -1,6 +1,6 @@
 // The commands of a cluster. Each one's file, and with it all that talks to a network, is loaded only when it runs.
 
-import { Argument, type Command } from "commander";
+import { Argument, type Command, Option } from "commander";
 import { limits } from "../base/limits.ts";
 import { formatCount } from "../base/units.ts";
 import { count, listen, path, pathArgument, size, state, time, word } from "./arguments.ts";
@@ -63,6 +63,7 @@ function addMaster(millrace: Command): void {
       count("--max-workers", 1, 1_000_000),
     );
   addStoreOptions(master)
+    .addOption(new Option("--with-parent", "end when standard input ends").default(false).hideHelp())
     .addHelpText(
       "after",
       below(`
@@ -81,7 +82,7 @@ Examples:
 }
 
 function addWorker(millrace: Command): void {
-  addServiceOptions(
+  const worker = addServiceOptions(
     millrace
       .command("worker")
       .description("work for a cluster: run tasks of its jobs, keep map outputs for the others")
@@ -118,6 +119,22 @@ function addWorker(millrace: Command): void {
         path("--token-file"),
       ),
   )
+    .optionsGroup("A master beside it:")
+    .option("--standby", "stand for election too: a master as a process of its own, with the options below", false)
+    .option("--state <dir>", "the cluster's store, etcd://HOST:PORT,…", state)
+    .option("--tokens <dir>", "the token files, the same on all masters", path("--tokens"))
+    .option(
+      "--blobs <dir>",
+      "for bundles, side files and event logs, a directory that all masters see",
+      path("--blobs"),
+    )
+    .option("--listen-master <host:port>", "where workers and commands reach that master", listen)
+    .option(
+      "--standby-beside-jobs",
+      "although jobs' code, which runs as the same user, could read the tokens and what opens the store",
+      false,
+    );
+  addStoreOptions(worker)
     .addHelpText(
       "after",
       below(`
@@ -127,7 +144,9 @@ map outputs are served until nobody needs them; a second one ends it at once. St
 Examples:
   millrace worker --master http://127.0.0.1:7070 --work-dir /var/lib/millrace/work
   millrace worker --master https://m1:7070 --token-file worker-token --name w1 --listen w1:7071 --work-dir /var/lib/millrace/work \\
-    --slots 4 --memory 8GB --tls-cert w1.pem --tls-key w1.key --ca ca.pem`),
+    --slots 4 --memory 8GB --tls-cert w1.pem --tls-key w1.key --ca ca.pem
+  millrace worker --master http://127.0.0.1:7070,http://127.0.0.1:7080 --work-dir work --standby --standby-beside-jobs \\
+    --state etcd://127.0.0.1:2379 --tokens tokens --blobs /shared/millrace --listen-master 127.0.0.1:7080`),
     )
     .action(async (flags) => (await import("./commands/worker.ts")).workerCommand(flags));
 }

@@ -182,3 +182,35 @@ etcdTest("faults 34, 40: a leader that is stopped for three leases and woken wri
   const tasks = traced("stopped.trace");
   expect(tasks.toSorted()).toEqual([...new Set(tasks)].toSorted());
 });
+
+etcdTest("a worker that stands for election leads by a master of its own, which ends with it", async () => {
+  const before = await status();
+  const listen = "127.0.0.1:0";
+  const where = ["--master", list(), "--work-dir", at("w3"), "--name", "w3", "--slots", "1", "--memory", "128MB"];
+  const store = ["--state", url(), "--tokens", at("tokens"), "--blobs", at("blobs"), "--listen-master", listen];
+  const words = ["worker", ...where, "--standby", "--standby-beside-jobs", ...store];
+  const worker = await startProcess(words, env());
+  processes.push(worker);
+  const told = () => /"master":"(\{.*?\})"/.exec(worker.output())?.[1]?.replaceAll('\\"', '"') ?? "";
+  const { event, address } = JSON.parse(told());
+  expect(event).toBe("standby");
+  for (const name of ["a", "b"]) {
+    masters[name]!.child.kill("SIGKILL");
+    await masters[name]!.ended;
+  }
+  const ofOwn = () => millrace(["status", "--json", "--master", address], { env: env() });
+  const { code, stdout, stderr } = await ofOwn();
+  expect(code, stderr).toBe(0);
+  const now: Status = JSON.parse(stdout.toString());
+  expect([now.leader.address, now.epoch]).toEqual([address, before.epoch + 1]);
+  worker.child.kill("SIGKILL");
+  await worker.ended;
+  await until(async () => {
+    try {
+      await fetch(`${address}/healthz`);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+});

@@ -25,11 +25,14 @@ export interface MasterCommandFlags extends StoreFlags {
   readonly ca?: string;
   readonly logLevel: LogLevel;
   readonly json: boolean;
+  /** It ends with the process that has started it: when that closes its standard input. */
+  readonly withParent: boolean;
 }
 
 export async function masterCommand(flags: MasterCommandFlags): Promise<void> {
   const print = linePrinter();
   const endings = listenForEndings();
+  if (flags.withParent) process.stdin.resume().once("close", () => process.kill(process.pid, "SIGTERM"));
   const node = await openUnlessEnded(endings.first, {
     state: flags.state,
     sharedStore: isSharedStore(flags.state) ? () => openStateStore(flags.state, storeOptions(flags)) : undefined,
