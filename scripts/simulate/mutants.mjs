@@ -30,6 +30,19 @@ export const mutants = [
     patches: [patch("src/state/memory.ts", "if (lost.signal.aborted) throw notLeader(own);", "")],
   },
   {
+    name: "a commit that broke off is taken for whole",
+    source: "fault 31",
+    invariants: ["I19"],
+    profile: { faults: masterFaults, change: { transactionMax: 1 } },
+    patches: [
+      patch(
+        "src/sim/state-client.ts",
+        "        throw error;\n      }\n    },\n    async resign()",
+        "      }\n    },\n    async resign()",
+      ),
+    ],
+  },
+  {
     name: "a worker follows orders of lower epochs",
     source: "fault 33",
     invariants: ["I3"],

@@ -120,6 +120,8 @@ export const limits = {
   infrastructureFailuresMax: 16,
   digestRollbacksMax: 3,
   taskTimeoutMs: 10 * 60_000,
+  /** At most this much of a task is done again where an attempt at it is interrupted; tasks are mostly shorter. */
+  checkpointMs: 30_000,
   /** A job's module that takes longer to load, or to be read and bundled, is stuck: an import takes seconds at most. */
   loadMs: 60_000,
   /** A user who waits for a module is told so when it loads for longer than this. */

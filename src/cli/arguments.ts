@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { InvalidArgumentError } from "commander";
 import { MillraceError } from "../base/error.ts";
 import { isUrl, refuseNoPath } from "../base/paths.ts";
-import { parseDuration, parseSize } from "../base/units.ts";
+import { parseDuration, parseInterval, parseSize } from "../base/units.ts";
 import { parseWords } from "../base/words.ts";
 import { parseAddresses } from "../rpc/client/address.ts";
 import { parseListen } from "../rpc/server/listen-address.ts";
@@ -36,6 +36,10 @@ export function size(name: string): (text: string) => number {
 
 export function time(name: string): (text: string) => number {
   return (text) => explained(() => parseDuration(text, name));
+}
+
+export function interval(name: string): (text: string) => number {
+  return (text) => explained(() => parseInterval(text, name));
 }
 
 /** Commander shows an InvalidArgumentError with the option's usage. */

@@ -20,6 +20,7 @@ import {
   count,
   delimiter,
   folder,
+  interval,
   namedPath,
   namedPaths,
   output,
@@ -101,6 +102,8 @@ function parserOf(option: RunOption, flag: string) {
       return size(flag);
     case "duration":
       return time(flag);
+    case "interval":
+      return interval(flag);
     case "output":
       return output;
     case "folder":

@@ -35,8 +35,6 @@ export interface MapWork {
   readonly skip: readonly SkippedRecord[];
   /** How many dead letters this attempt may still put aside. */
   readonly skipBad: number;
-  /** Reserved for checkpoints: where an earlier attempt stopped. Always undefined today; no attempt looks at it. */
-  readonly from: Progress | undefined;
 }
 
 /** A record that no attempt may read again, and why. */
@@ -49,22 +47,6 @@ export interface ReduceWork {
   readonly phase: "reduce";
   readonly partitions: number;
   readonly mapVersion: number;
-}
-
-/**
- * Reserved for checkpoints, by which a map attempt will be able to go on where a dead one has stopped, instead of at
- * the beginning of its split. It crosses the wire already, so that workers and masters of one protocol can be mixed
- * then; nothing makes or reads one today. It will hold at every flush at a record boundary: everything before
- * `position` is in `runs`, and nothing after it.
- */
-export interface Progress {
-  readonly position: Position;
-  readonly runs: readonly RunRef[];
-  readonly emissionIndex: number;
-  readonly emissionDigest: bigint;
-  readonly counters: Counters;
-  readonly deadLetters: number;
-  readonly staged: readonly { readonly name: string; readonly bytes: number }[];
 }
 
 export type AttemptResult = AttemptDone | AttemptFailed;

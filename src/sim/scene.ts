@@ -192,6 +192,9 @@ export interface Observer {
   /** Orders arrive; they are not followed yet. */
   heardOrders?(worker: WorkerLife, orders: WorkerOrders): void;
   led?(epoch: number, host: string): void;
+  /** A leader begins a commit; it has been told that all of it is durable. */
+  committing?(epoch: number, changes: readonly Change[]): void;
+  acknowledged?(epoch: number, changes: readonly Change[]): void;
   /** A change is durable. */
   stored?(change: Change, before: Uint8Array | undefined, epoch: number): void;
   /** At the store: somebody who leads no more was turned away; a commit broke off in its middle. */

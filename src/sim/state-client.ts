@@ -11,7 +11,6 @@ interface ClientEnds {
   readonly server: StateServer;
   readonly options: StoreOptions;
   readonly call: (kind: string, body: unknown, timeoutMs?: number) => Promise<unknown>;
-  readonly onCommitted: () => void;
 }
 
 export function stateClient(
@@ -19,12 +18,11 @@ export function stateClient(
   network: Network,
   server: StateServer,
   options: StoreOptions,
-  onCommitted: () => void,
 ): StateStore {
   const call = (kind: string, body: unknown, timeoutMs = options.leaseMs * 3) =>
     network.call(process, "store", kind, body, { timeoutMs, isSteady: true });
 
-  const ends: ClientEnds = { process, server, options, call, onCommitted };
+  const ends: ClientEnds = { process, server, options, call };
   const leader = () => call("leader", undefined) as Promise<Leader | undefined>;
   return {
     async lead() {
@@ -56,7 +54,7 @@ export function stateClient(
 }
 
 function leadershipOf(epoch: number, heardAt: number, ends: ClientEnds): Leadership {
-  const { call, onCommitted } = ends;
+  const { call } = ends;
   const lost = new AbortController();
   void keepAlive(epoch, heardAt, lost, ends);
   return {
@@ -66,7 +64,6 @@ function leadershipOf(epoch: number, heardAt: number, ends: ClientEnds): Leaders
       if (lost.signal.aborted) throw notLeader();
       try {
         await call("commit", { epoch, changes });
-        onCommitted();
       } catch (error) {
         lost.abort();
         // What became of it is not known: whoever leads next reads what is there.

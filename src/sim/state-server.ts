@@ -29,6 +29,22 @@ export interface StoreWatcher {
   commitCut(): void;
 }
 
+/** The store that masters use, as the rest of a world sees it. */
+export interface StateService extends Endpoint {
+  /** What is durable, as seen from outside of the store. */
+  readonly records: ReadonlyMap<string, Uint8Array>;
+  readonly epoch: number;
+  /** The host that leads, as far as the store knows. */
+  readonly leader: string | undefined;
+  /** Commits and scans fail, or take long, until then. */
+  failsUntil: number;
+  slowUntil: number;
+  /** Leadership goes to whoever waits for it, though its holder is well (etcd issue 15247). */
+  depose(): void;
+  /** Whether the leader of that epoch must know by its own clock that it leads no more. */
+  hasExpired(epoch: number): boolean;
+}
+
 export interface CommitRequest {
   readonly epoch: number;
   readonly changes: readonly Change[];
@@ -39,12 +55,10 @@ interface Waiter {
   readonly resolve: (epoch: number) => void;
 }
 
-export class StateServer implements Endpoint {
+export class StateServer implements StateService {
   readonly process: Process;
-  /** What is durable, as seen from outside of the store. */
   readonly records = new Map<string, Uint8Array>();
   epoch = 0;
-  /** Commits and scans fail, or take long, until then. */
   failsUntil = 0;
   slowUntil = 0;
   readonly #chance: Chance;
@@ -66,12 +80,11 @@ export class StateServer implements Endpoint {
     this.#watcher = watcher;
   }
 
-  /** The host that leads, as far as the store knows. */
   get leader(): string | undefined {
     return this.#session?.host;
   }
 
-  /** Who leads, as masters are told. */
+  /** The leader, as masters are told. */
   async #seated(): Promise<Leader | undefined> {
     await this.#wait();
     return this.#session === undefined ? undefined : await this.#store.leader();
@@ -101,9 +114,13 @@ export class StateServer implements Endpoint {
     }
   }
 
-  /** Leadership goes to whoever waits for it, though its holder is well (etcd issue 15247). */
   depose(): void {
     if (this.#session !== undefined) this.#end(this.#session.epoch);
+  }
+
+  /** Not every world's leaders give up by their clock, and none of them compares it with an answer. */
+  hasExpired(_epoch: number): boolean {
+    return false;
   }
 
   #lead(host: string): Promise<number> {

@@ -1,4 +1,4 @@
-// Who leads, for stores that only one process writes at a time: what they know of it, and whoever watches.
+// The leader, in stores that only one process writes at a time: what they know of it, and whoever watches.
 import { deferred } from "../base/deferred.ts";
 import type { Leader } from "./store.ts";
 
@@ -21,8 +21,8 @@ export class Seat {
   }
 
   /**
-   * Who leads now, then each change, until the signal is aborted. Changes that come while the reader is busy are told
-   * as one.
+   * Gives the leader of now, then each change, until the signal is aborted. Changes that come while the reader is busy
+   * are told as one.
    */
   async *watch(signal: AbortSignal): AsyncGenerator<Leader | undefined, void> {
     const ended = deferred();

@@ -1,4 +1,4 @@
-// The interface of a master's state store. LevelDB and memory implement it, and both pass test/conformance/store.ts.
+// The interface of a master's state store. LevelDB, etcd and memory implement it, and pass test/conformance/store.ts.
 
 /**
  * A durable, ordered key-value store with one writer at a time. The master's process opens it, and closes it at its
@@ -13,11 +13,11 @@ export interface StateStore {
    * Rejects with the signal's reason once that is aborted.
    */
   lead(owner: string, signal: AbortSignal): Promise<Leadership>;
-  /** Who leads, as far as the store knows. Its process may be dead for a lease at most. Undefined: nobody does. */
+  /** The leader, as far as the store knows. Its process may be dead for a lease at most. Undefined: no one leads. */
   leader(): Promise<Leader | undefined>;
   /**
-   * Who leads now, at once, and then each change; undefined: nobody does. Ends without an error when the signal is
-   * aborted or the store is closed. Changes in quick succession may be told as one.
+   * Gives the leader of now at once, and then each change; undefined: no one leads. Ends without an error when the
+   * signal is aborted or the store is closed. Changes in quick succession may be told as one.
    */
   watchLeader(signal: AbortSignal): AsyncIterable<Leader | undefined>;
   /**
@@ -29,7 +29,7 @@ export interface StateStore {
   close(): Promise<void>;
 }
 
-/** Who leads, as others see it. */
+/** A leader, as others see it. */
 export interface Leader {
   /** What the leader said of itself when it stood for election: the address it answers at. */
   readonly owner: string;

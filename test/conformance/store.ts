@@ -172,15 +172,15 @@ export function storeConformance(name: string, open: () => Promise<OpenedStore>)
       await first.commit([put("k", "of a")]); // b waits, so this is no old leader's
       expect(await other.leader()).toMatchObject({ owner: "a", epoch: first.epoch });
       await first.resign();
-      const { epoch, commit } = await second;
-      expect(epoch).toBeGreaterThan(first.epoch);
+      const next = await second;
+      expect(next.epoch).toBeGreaterThan(first.epoch);
       await expect(first.commit([put("k", "zombie")])).rejects.toMatchObject({ code: "not-leader" });
-      await commit([put("l", "of b")]);
+      await next.commit([put("l", "of b")]);
       expect(await all(other)).toEqual([
         ["k", "of a"],
         ["l", "of b"],
       ]);
-      expect(await store.leader()).toMatchObject({ owner: "b", epoch });
+      expect(await store.leader()).toMatchObject({ owner: "b", epoch: next.epoch });
     });
 
     it("lets another lead when the leader's store is closed, and one of those that wait only", async ({ skip }) => {

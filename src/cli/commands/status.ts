@@ -21,7 +21,7 @@ import { roundedView } from "../screen/json-events.ts";
 import { linePrinter } from "../screen/line-printer.ts";
 import { progressLines } from "../screen/progress.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "../screen/screen.ts";
-import { failureSummary, successLines } from "../screen/summary.ts";
+import { failureSummary, resumedText, successLines } from "../screen/summary.ts";
 import { jobLines, stateWord } from "./jobs.ts";
 import { noWorkers, workerLines } from "./workers.ts";
 
@@ -98,6 +98,8 @@ function showJob(view: JobView, flags: StatusFlags, ageMs: number | undefined): 
     for (const line of progressLines(new Pace(0).update(view, ageMs ?? 0), columns)) print(line);
     for (const { task, error } of view.failures.slice(-3))
       print(pc.yellow(`  failed, tried again: ${task}: ${printable(error.message)}`));
+    const resumed = resumedText(view);
+    if (resumed !== undefined) print(`  resumed: ${resumed}`);
   }
   print(pc.dim(`  job ${view.job}`));
 }

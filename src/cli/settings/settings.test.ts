@@ -173,6 +173,7 @@ describe("a file of settings", () => {
     count: 2,
     size: "1GB",
     duration: "5m",
+    interval: "off",
     flag: true,
     directory: "d",
     file: "f",

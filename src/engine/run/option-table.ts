@@ -12,6 +12,8 @@ export type Kind =
   | { readonly kind: "size" }
   /** "10m"; in milliseconds. */
   | { readonly kind: "duration" }
+  /** "30s" or "off"; in milliseconds, 0 where it is off. */
+  | { readonly kind: "interval" }
   | { readonly kind: "flag" }
   /** One of a few words. */
   | { readonly kind: "choice"; readonly choices: readonly string[] }
@@ -264,6 +266,18 @@ export const runOptions = {
     submit: "taskLimitMs",
     inFile: true,
     flag: { group: "failure", value: "<time>", help: "longest that a task may take in all (default: no limit)" },
+  },
+  checkpoint: {
+    kind: "interval",
+    default: limits.checkpointMs,
+    submit: "checkpointMs",
+    inFile: true,
+    flag: {
+      group: "failure",
+      value: "<time>",
+      help: "how much of a task is done again at most when it is interrupted, or off",
+      shownDefault: "30s",
+    },
   },
   json: {
     kind: "flag",

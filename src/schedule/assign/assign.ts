@@ -170,7 +170,6 @@ function mapWork(task: Task, plan: Plan): MapWork {
     boundaries: plan.boundaries,
     skip: task.skip,
     skipBad: Math.max(0, job.spec.skipBad - (countedAside(job) - countedAsideOf(task))),
-    from: undefined,
   };
 }
 

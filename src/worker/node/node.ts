@@ -107,7 +107,13 @@ class Node implements WorkerNode {
     this.ended.catch(() => {}); // callers that await it get the error
     this.#master = options.connect({ worker: id, onWelcome: (welcome) => this.#welcomed(welcome) });
     const { slots, tierBytes } = budget;
-    this.#runs = new FileRunStore({ ...work.runs, slots: work.slots, tierBytes, slotsMax: slots });
+    this.#runs = new FileRunStore({
+      ...work.runs,
+      checkpoints: work.checkpoints,
+      slots: work.slots,
+      tierBytes,
+      slotsMax: slots,
+    });
     this.#logs = new JobLogs({ directory: work.logs, clock });
     this.#needs = new JobNeeds({ worker: id, blobs: this.#master.blobs, clock, bundles, files });
     this.#slotParts = { work, program: options.slotProgram, budget, logs: this.#logs, clock, log };

@@ -1,0 +1,50 @@
+// What an attempt has done so far, from where another attempt at its task can go on: after a crash, a time-out or a
+// revocation of its slot, or a restart of its worker (docs/checkpoints.md). No result depends on it: without one, or
+// with a damaged one, the task begins at its beginning.
+import type { Counters, Position } from "../base/ids.ts";
+import type { RunRef } from "../sort/run.ts";
+
+/** A checkpoint of an attempt at a map task, made at a flush at a record boundary. */
+export interface MapCheckpoint {
+  readonly kind: "map";
+  /** Where to read on: all records before it are in what follows, and none behind it is. */
+  readonly position: Position;
+  /** In the order of emission. Their files are the attempt's own: no one else removes or changes them. */
+  readonly runs: readonly RunRef[];
+  readonly emissions: number;
+  readonly emissionDigest: bigint;
+  /** Without what `setup` counts, which runs again. */
+  readonly counters: Counters;
+  /** Records that were given to map or put aside. */
+  readonly records: number;
+  /** Bytes of the input that the status page shows as read. */
+  readonly bytes: number;
+  readonly spills: number;
+  readonly memoryRunBytes: number;
+  readonly diskRunBytes: number;
+  /** Whether a call returned something that it may have meant to emit. */
+  readonly valuesReturned: boolean;
+  /** The time that all attempts so far had spent on it. */
+  readonly spentMs: number;
+}
+
+export type Checkpoint = MapCheckpoint;
+
+/** The checkpoints of one task on this machine, for one attempt at it. */
+export interface Checkpoints {
+  /** The attempt makes one at most once in this time. */
+  readonly intervalMs: number;
+  /**
+   * The checkpoint that is furthest on among the whole ones of earlier attempts at the same work. Its files are the
+   * caller's own then. Undefined: there is none. Never throws. `beat` is called now and then, as large runs are read
+   * through.
+   */
+  newest(beat: () => void): Checkpoint | undefined;
+  /**
+   * Makes the attempt's checkpoint this one, in one step and durably. Keeps the files of its runs, whatever becomes of
+   * them where they lie now. Throws what the system says; the last checkpoint stays then.
+   */
+  write(checkpoint: Checkpoint): void;
+  /** Removes all checkpoints of the task: what they say can't be trusted. Never throws. */
+  discard(): void;
+}
