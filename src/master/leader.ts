@@ -9,7 +9,7 @@ export interface FollowOptions {
   readonly log: Log;
 }
 
-/** `first` resolves with the address of the one that leads at first; undefined: nobody does, or it can't be told. */
+/** `first` resolves with the address of the one that leads at first; undefined: no one does, or it can't be told. */
 export function followLeader({ store, seat, log }: FollowOptions): {
   readonly first: Promise<string | undefined>;
   readonly close: () => Promise<void>;

@@ -2,8 +2,9 @@
 //
 //   state ─► tokens ─► listen (every call: "not-leader") ─► lead, recover ─► blobs, event logs ─► answer, ready.json
 //
-// It is loaded by `millrace master` only. Where the state is shared, it may wait for long before it leads. When it has stepped down (`stopped`), for example because a disk failed, it
-// answers nothing any more and its process has to end: the next one recovers from what is on disk.
+// It is loaded by `millrace master` only. Where the state is shared, it may wait for long before it leads. When it has
+// stepped down (`stopped`), for example because a disk failed, it answers nothing any more and its process has to end:
+// the next one recovers from what is stored.
 import { hostname } from "node:os";
 import { MillraceError } from "../base/error.ts";
 import type { WorkerId } from "../base/ids.ts";

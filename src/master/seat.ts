@@ -30,7 +30,7 @@ export class Seat implements MasterApi {
     return this.#seated !== undefined;
   }
 
-  /** Who leads meanwhile, by its address; undefined: nobody, as far as is known. */
+  /** Takes the address of the master that leads meanwhile; undefined: no one does, as far as is known. */
   leads(address: string | undefined): void {
     this.#leader = address;
   }

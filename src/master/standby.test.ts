@@ -111,6 +111,7 @@ function submission(): Submission {
       params: "{}",
       taskTimeoutMs: 1000,
       taskLimitMs: undefined,
+      checkpointMs: 0,
       nondeterministic: "rerun",
       replaces: undefined,
       environment: {},
