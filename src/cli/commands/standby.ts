@@ -1,5 +1,6 @@
 // A master beside a worker (`millrace worker --standby`): a process of its own, which stands for election and leads
-// when it is elected. The worker starts it again when it has ended, as a service manager would, and it ends with the worker.
+// when it is elected. The worker starts it again when it has ended, as a service manager would, and it ends with the
+// worker.
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { deferred } from "../../base/deferred.ts";
