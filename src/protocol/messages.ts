@@ -175,6 +175,8 @@ export interface RunningAttempt {
   readonly at: Position | undefined;
   /** An excerpt of the key whose values it has been reading for long. */
   readonly key?: string;
+  /** Its worker has a checkpoint of the task, from where another attempt there can go on. */
+  readonly hasCheckpoint?: true;
 }
 
 /** The newest version of a job's holders that a worker knows, and how many of its runs have come so far. */

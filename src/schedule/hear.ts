@@ -212,6 +212,7 @@ function takeRunning(cluster: Cluster, worker: Worker, running: readonly Running
     attempt.assignment = undefined;
     attempt.report = report.at === undefined || isPosition(attempt, report.at) ? report : { ...report, at: undefined };
     attempt.task.job.view = undefined;
+    if (report.hasCheckpoint === true) attempt.task.checkpointAt = worker;
     checkTime(cluster, attempt, report);
   }
   const known = new Set(worker.strays.map(attemptKey));

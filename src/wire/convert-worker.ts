@@ -85,6 +85,7 @@ export function toRunning(running: RunningAttempt) {
     runningMs: duration(running.runningMs),
     at: optional(running.at, toPosition),
     key: running.key,
+    hasCheckpoint: running.hasCheckpoint === true,
   };
 }
 
@@ -98,6 +99,7 @@ export function fromRunning(running: pb.RunningAttempt): RunningAttempt {
     at: optional(running.at, fromPosition),
     // Shown to people, and no reason to refuse a report.
     ...(running.key !== undefined && isKeyExcerpt(running.key) && { key: running.key }),
+    ...(running.hasCheckpoint && { hasCheckpoint: true as const }),
   };
 }
 

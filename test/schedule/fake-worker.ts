@@ -21,6 +21,7 @@ export interface FakeAttempt {
   idleMs: number;
   runningMs: number;
   at?: Position;
+  hasCheckpoint?: true;
 }
 
 export class FakeWorker {
@@ -167,6 +168,7 @@ export class FakeWorker {
   }
 }
 
-function runningAttempt({ assignment, idleMs, runningMs, at }: FakeAttempt): RunningAttempt {
-  return { attempt: assignment.attempt, records: 1, bytes: 10, idleMs, runningMs, at };
+function runningAttempt({ assignment, idleMs, runningMs, at, hasCheckpoint }: FakeAttempt): RunningAttempt {
+  const { attempt } = assignment;
+  return { attempt, records: 1, bytes: 10, idleMs, runningMs, at, ...(hasCheckpoint && { hasCheckpoint }) };
 }

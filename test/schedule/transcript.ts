@@ -123,6 +123,7 @@ class Scenario {
         attempt.idleMs = duration(flags.get("idle") ?? "0s");
         attempt.runningMs = duration(flags.get("running") ?? flags.get("idle") ?? "0s");
         if (flags.has("at")) attempt.at = position(flags.get("at")!);
+        if (flags.has("checkpoint")) attempt.hasCheckpoint = true;
         this.#report(worker);
         return;
       }

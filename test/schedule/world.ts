@@ -468,6 +468,7 @@ export class World {
       attempt.runningMs += 30_000;
       attempt.at = { file: 0, offset: this.pick(2) };
       if (this.chance(0.3)) attempt.idleMs += 700_000;
+      if (this.chance(0.3)) attempt.hasCheckpoint = true;
     }
   }
 

@@ -200,7 +200,11 @@ export interface Task {
   isQueued: boolean;
   /** Not on this worker again before that time, as long as there is another (attempt.ts). */
   avoid: { readonly worker: Worker; readonly until: Instant } | undefined;
-  /** Its next attempt is best there: it holds what others could not fetch (unreachable.ts). */
+  /** Has a checkpoint of it, from where an attempt there goes on (hear.ts); forgotten where the worker fails. */
+  checkpointAt: Worker | undefined;
+  /** Until then it waits for that worker to have room. */
+  waitsUntil: Instant;
+  /** Its next attempt is best there: it holds a checkpoint (attempt.ts), or what others could not fetch (unreachable.ts). */
   prefer: Worker | undefined;
   /** How often a reduce was moved because its worker could not reach another (unreachable.ts). */
   moves: number;

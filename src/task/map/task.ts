@@ -36,6 +36,11 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
   const compressMember = compress && (await memberCompressor(compress));
   const checkpoints = checkpointsOf(work, env);
   const newest = checkpoints?.newest(task.status.touch);
+  const discard = () => {
+    checkpoints?.discard();
+    task.status.hasCheckpoint = false;
+    task.totals.clear();
+  };
   const attempt = await task.run(async (state) => {
     for (let restarts = 0; ; restarts++) {
       const from = restarts === 0 ? newest : undefined;
@@ -51,15 +56,13 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
         if (from !== undefined && isOfCode(thrown)) {
           // A map that keeps state of its own may fail only because it did not see what came before.
           env.log(`it failed after a checkpoint, and begins again at the beginning: ${messageOf(thrown)}`, undefined);
-          checkpoints?.discard();
-          task.totals.clear();
+          discard();
           continue;
         }
         // What the record emitted before it failed has been handed on: the split is mapped again, without the record.
         if (isA(thrown, Remap)) aside.add(thrown.origin, { thrown: thrown.thrown, code: "user-error" });
         else if (!isA(thrown, ReturnsPromises)) throw thrown;
-        checkpoints?.discard();
-        task.totals.clear();
+        discard();
       }
     }
   });
@@ -293,6 +296,7 @@ class MapAttempt {
     try {
       checkpoints?.write(checkpoint);
       this.#checkpoints++;
+      task.status.hasCheckpoint = true;
     } catch (error) {
       if (systemCode(error) === undefined) throw error;
       env.log(`a checkpoint can't be written: ${messageOf(error)}`, undefined);
@@ -311,6 +315,7 @@ class MapAttempt {
     task.returned.isAny ||= valuesReturned;
     task.status.bytes = bytes;
     task.status.records = records;
+    task.status.hasCheckpoint = true;
     env.log(`goes on from a checkpoint behind ${records} records, at byte ${position.offset}`, undefined);
   }
 
