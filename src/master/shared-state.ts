@@ -6,6 +6,7 @@
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
+import { openStateStore, type StateStoreOptions } from "../state/open.ts";
 import type { StateStore } from "../state/store.ts";
 import type { MasterState } from "./master-state.ts";
 
@@ -17,6 +18,11 @@ export interface SharedStateOptions {
   readonly tokens: string | undefined;
   /** The directory for bundles and event logs, which all masters see. */
   readonly blobs: string | undefined;
+}
+
+/** What opens the store of a URL. */
+export function storeOf(url: string, options: StateStoreOptions): () => Promise<StateStore> {
+  return () => openStateStore(url, options);
 }
 
 /** Throws `wrong-usage` where a directory is not named, `io-error`, and what opening the store throws. */

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { MillraceError } from "../../base/error.ts";
 import { type MasterNode, type MasterNodeOptions, openMasterNode, type Standby } from "../../master/node.ts";
-import { openStateStore } from "../../state/open.ts";
+import { storeOf } from "../../master/shared-state.ts";
 import { isSharedStore } from "../arguments.ts";
 import type { StoreFlags } from "../options.ts";
 import { pc } from "../screen/colour.ts";
@@ -35,7 +35,7 @@ export async function masterCommand(flags: MasterCommandFlags): Promise<void> {
   if (flags.withParent) process.stdin.resume().once("close", () => process.kill(process.pid, "SIGTERM"));
   const node = await openUnlessEnded(endings.first, {
     state: flags.state,
-    sharedStore: isSharedStore(flags.state) ? () => openStateStore(flags.state, storeOptions(flags)) : undefined,
+    sharedStore: isSharedStore(flags.state) ? storeOf(flags.state, storeOptions(flags)) : undefined,
     tokens: flags.tokens,
     blobs: flags.blobs,
     standby: (standby) => tellStandby(standby, flags, print),
