@@ -14,13 +14,15 @@ export const testMutants = [
     name: "a staged file is closed without fsync",
     source: "ALICE, fault 64",
     test: "src/storage/local/power.test.ts",
-    patches: [patch("src/storage/local/stage.ts", "      this.#fs.fsyncSync(this.#fd);\n", "")],
+    patches: [
+      patch("src/storage/local/stage.ts", "this.#fs.fsyncSync(this.#fd);\n      this.#close();", "this.#close();"),
+    ],
   },
   {
     name: "the folder of a staged file is not synced",
     source: "ALICE, fault 64",
     test: "src/storage/local/power.test.ts",
-    patches: [patch("src/storage/local/stage.ts", "      syncDirectory(this.#fs, this.#hidden.files);\n", "")],
+    patches: [patch("src/storage/local/stage.ts", "    syncDirectory(this.#fs, this.#hidden.files);\n", "")],
   },
   {
     name: "folders above staged files are not synced before the decision",
@@ -103,6 +105,32 @@ export const testMutants = [
         "src/schedule/lost.ts",
         "if (winner?.runLost === whyLost.unheard && winner.incarnation === worker.incarnation)",
         "if (winner?.runLost === whyLost.unheard)",
+      ),
+    ],
+  },
+  {
+    name: "a staged length is trusted without its checksum",
+    source: "a file system that loses pages (ALICE)",
+    test: "src/storage/local/local.test.ts",
+    patches: [patch("src/storage/staged-prefix.ts", "if (sha256() !== prefix.sha256)", "if (prefix.bytes < 0)")],
+  },
+  {
+    name: "a reduce goes on from a checkpoint of other map outputs",
+    source: "runs of another mapVersion",
+    test: "src/task/reduce/checkpoint.test.ts",
+    patches: [
+      patch("src/task/reduce/task.ts", "if (from !== undefined && !Buffer", "if (from?.pairs === -1 && !Buffer"),
+    ],
+  },
+  {
+    name: "what a reduce skips is not compared with its checkpoint",
+    source: "what is skipped is still verified",
+    test: "src/task/reduce/checkpoint.test.ts",
+    patches: [
+      patch(
+        "src/task/reduce/side.ts",
+        "if (wanted?.groups !== groups || wanted.pairs !== pairs ||",
+        "if (pairs < 0 ||",
       ),
     ],
   },

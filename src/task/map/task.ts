@@ -15,7 +15,7 @@ import { noStats } from "../../protocol/stats.ts";
 import { filesAgain } from "../../sort/files-again.ts";
 import { CheckpointPace } from "../checkpoint-pace.ts";
 import type { TaskEnvironment } from "../environment.ts";
-import { badInputFailure, isA, TaskFailure, userFailure } from "../failure.ts";
+import { badInputFailure, isA, isOfCode, userFailure } from "../failure.ts";
 import { encodedKeyExcerpt } from "../key-excerpt.ts";
 import { DeadLetters } from "../output/dead-letters.ts";
 import { outputFormats, recordEncoders, StagedOutputs } from "../output/staged-outputs.ts";
@@ -43,7 +43,7 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
   };
   const attempt = await task.run(async (state) => {
     for (let restarts = 0; ; restarts++) {
-      const from = restarts === 0 ? newest : undefined;
+      const from = restarts === 0 && newest?.kind === "map" ? newest : undefined;
       const attempt = new MapAttempt({
         ...{ assignment, work, env, task, state, aside, compressMember, restarts, begun },
         ...{ checkpoints, from },
@@ -77,11 +77,6 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
 /** Undefined where none can be made: what a map-only job has staged can't be gone on with yet. */
 function checkpointsOf({ partitions }: MapWork, { checkpoints }: TaskEnvironment): Checkpoints | undefined {
   return partitions === 0 ? undefined : checkpoints;
-}
-
-/** Whether the job's code, or what it is given to read, made the attempt fail: another would fail in the same way. */
-function isOfCode(thrown: unknown): boolean {
-  return isA(thrown, TaskFailure) && (thrown.reason.kind === "user-error" || thrown.reason.kind === "bad-input");
 }
 
 /** Counts the records that a format was told to mend: fault 72, chosen and counted. */
