@@ -8,7 +8,27 @@ export const testMutants = [
     name: "LevelDB commits without a sync",
     source: "Jepsen NATS 2.12.1, fault 31",
     test: "src/state/leveldb-sync.test.ts",
-    patches: [patch("src/state/leveldb.ts", "{ sync: true }", "{ sync: false }")],
+    patches: [patch("src/state/leveldb.ts", "(batch, { sync: true })", "(batch, { sync: false })")],
+  },
+  {
+    name: "a commit is acknowledged before LevelDB has it",
+    source: "Jepsen NATS 2.12.1, fault 31",
+    test: "test/crash/state.test.ts",
+    patches: [
+      patch("src/state/leveldb.ts", "      await database.batch(batch, {", "      void database.batch(batch, {"),
+    ],
+  },
+  {
+    name: "a publish that was cut off is in its own way",
+    source: "ALICE, fault 64",
+    test: "test/crash/publish.test.ts",
+    patches: [
+      patch(
+        "src/storage/local/publish.ts",
+        'await unless(["EEXIST"], fs.promises.mkdir(hidden.publish));',
+        "await fs.promises.mkdir(hidden.publish);",
+      ),
+    ],
   },
   {
     name: "a staged file is closed without fsync",

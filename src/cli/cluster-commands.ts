@@ -156,12 +156,9 @@ Examples:
   millrace worker --master http://127.0.0.1:7070 --work-dir /var/lib/millrace/work
   millrace worker --master https://m1:7070 --token-file worker-token --name w1 --listen w1:7071 --work-dir /var/lib/millrace/work \\
     --slots 4 --memory 8GB --tls-cert w1.pem --tls-key w1.key --ca ca.pem
-<<<<<<< HEAD
   millrace worker --master http://127.0.0.1:7070,http://127.0.0.1:7080 --work-dir work --standby --standby-beside-jobs \\
-    --state etcd://127.0.0.1:2379 --tokens tokens --blobs /shared/millrace --listen-master 127.0.0.1:7080`),
-=======
+    --state etcd://127.0.0.1:2379 --tokens tokens --blobs /shared/millrace --listen-master 127.0.0.1:7080
   millrace worker --master http://127.0.0.1:7070 --work-dir work --notice file:/run/leave --notice-within 25s`),
->>>>>>> main
     )
     .action(async (flags) => (await import("./commands/worker.ts")).workerCommand(flags));
 }

@@ -74,8 +74,8 @@ export class Seat implements MasterApi {
     await this.#led().api.retry(job, signal);
   }
 
-  async drain(worker: WorkerId, signal?: AbortSignal) {
-    await this.#led().api.drain(worker, signal);
+  async drain(worker: WorkerId, withinMs?: number, signal?: AbortSignal) {
+    await this.#led().api.drain(worker, withinMs, signal);
   }
 
   async *logs(job: JobId, attempt: string | undefined, signal?: AbortSignal) {
