@@ -105,6 +105,15 @@ test("fault 33: a transaction of a leader that was replaced has no effect", asyn
   expect(await all(other)).toEqual({ k: "of b" });
 });
 
+test("fault 33: a transaction behind the end of the lease has no effect, though no one leads yet", async () => {
+  const leading = await store.lead("a", never);
+  await leading.commit([put("k", "before")]);
+  etcd.expire();
+  await expect(leading.commit([put("k", "zombie")])).rejects.toMatchObject({ code: "not-leader" });
+  expect(leading.lost.aborted).toBe(true);
+  expect(await all()).toEqual({ k: "before" });
+});
+
 test("fault 33: a process that stood still for its lease sends nothing", async () => {
   const leading = await store.lead("a", never);
   const before = etcd.transactions.length;
