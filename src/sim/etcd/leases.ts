@@ -1,4 +1,4 @@
-// etcd's leases: keys that go when nobody has kept them alive for their time.
+// etcd's leases: keys that go when no one has kept them alive for their time.
 import type { Process } from "../process.ts";
 import type { Planned } from "../timeline.ts";
 
@@ -45,7 +45,7 @@ export class Leases {
     return this.#leases.delete(id);
   }
 
-  /** A new leader of the store can't know when each was last kept: all begin anew. */
+  /** A new leader of the store can't know when each was last kept: all begin again. */
   renewAll(): void {
     for (const id of this.#leases.keys()) this.keep(id);
   }

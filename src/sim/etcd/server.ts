@@ -71,7 +71,7 @@ export class EtcdServer implements Endpoint, StateService {
     return this.#failsUntil;
   }
 
-  /** Its members choose another leader meanwhile, which lets all leases begin anew. */
+  /** Its members choose another leader meanwhile, which lets all leases begin again. */
   set failsUntil(until: number) {
     this.#failsUntil = until;
     this.#leases.renewAll();
