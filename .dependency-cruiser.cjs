@@ -20,7 +20,7 @@ const may = {
   rpc: ["base", "protocol", "wire", "job:types"],
   shuffle: ["base", "sort", "kernel:types", "rpc/server/http:types", "rpc/access"],
   // How far attempts have come, in files of their worker.
-  checkpoint: ["base", "sort", "wire", "protocol:types"],
+  checkpoint: ["base", "sort", "wire", "protocol:types", "output:types"],
   // Who decides: pure.
   schedule: [
     "base",

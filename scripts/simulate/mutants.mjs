@@ -645,8 +645,8 @@ export const mutants = [
     patches: [
       patch(
         "src/worker/agent/agent.ts",
-        "if (this.#running.size === 0 && this.#runs.jobs().length === 0) this.#released?.resolve();",
-        "if (this.#running.size === 0) this.#released?.resolve();",
+        "if (this.#mayLeave || this.#runs.jobs().length === 0) this.#released?.resolve();",
+        "this.#released?.resolve();",
       ),
     ],
   },

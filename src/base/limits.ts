@@ -315,6 +315,14 @@ export const limits = {
   /** Footers that are held, so that a run's footer is read once and not once per partition. */
   footerCacheBytes: 64 * MiB,
 
+  /** Copies of runs of workers that leave: those that one worker is told to make at a time, and makes at once. */
+  copiesPerWorkerMax: 16,
+  copiesAtOnce: 2,
+  /** Why a copy failed, as it is reported. */
+  copyWhyCharsMax: 500,
+  /** What a worker that leaves sends of its runs, to all peers together. */
+  copyBytesPerSecond: 64 * MiB,
+
   // messages
   /** Runs whose holders travel in one message: about 2 MB. */
   runsPerMessage: 16_384,

@@ -6,10 +6,11 @@ import { big, duration, num, required } from "../wire/codec.ts";
 import { fromCounters, fromPosition, fromRunRef, toCounters, toPosition, toRunRef } from "../wire/convert-common.ts";
 import {
   type Checkpoint_MapDone,
+  type Checkpoint_ReduceDone,
   type Checkpoint as CheckpointMessage,
   CheckpointSchema,
 } from "../wire/gen/millrace/v1/checkpoint_pb.ts";
-import type { Checkpoint, MapCheckpoint } from "./checkpoint.ts";
+import type { Checkpoint, MapCheckpoint, ReduceCheckpoint } from "./checkpoint.ts";
 
 const magic = Buffer.from("MILLCKP1");
 const checksumBytes = 32;
@@ -42,6 +43,8 @@ function doneOf(checkpoint: Checkpoint): MessageInitShape<typeof CheckpointSchem
   switch (checkpoint.kind) {
     case "map":
       return { case: "map", value: toMapDone(checkpoint) };
+    case "reduce":
+      return { case: "reduce", value: toReduceDone(checkpoint) };
   }
 }
 
@@ -49,6 +52,8 @@ function fromDone(done: CheckpointMessage["done"]): Checkpoint | undefined {
   switch (done.case) {
     case "map":
       return fromMapDone(done.value);
+    case "reduce":
+      return fromReduceDone(done.value);
     case undefined:
       return undefined;
   }
@@ -84,6 +89,46 @@ function fromMapDone(done: Checkpoint_MapDone): MapCheckpoint {
     spills: num(done.spills),
     memoryRunBytes: num(done.memoryRunBytes),
     diskRunBytes: num(done.diskRunBytes),
+    valuesReturned: done.valuesReturned,
+    spentMs: duration(done.spentMs),
+  };
+}
+
+function toReduceDone(checkpoint: ReduceCheckpoint) {
+  return {
+    inputs: checkpoint.inputs,
+    groups: big(checkpoint.groups),
+    pairs: big(checkpoint.pairs),
+    key: checkpoint.key,
+    outputs: checkpoint.outputs.map(({ output, records, members, staged, pending }) => ({
+      output,
+      records: big(records),
+      members: big(members),
+      ...staged,
+      bytes: big(staged.bytes),
+      pending,
+    })),
+    counters: toCounters(checkpoint.counters),
+    valuesReturned: checkpoint.valuesReturned,
+    spentMs: duration(checkpoint.spentMs),
+  };
+}
+
+function fromReduceDone(done: Checkpoint_ReduceDone): ReduceCheckpoint {
+  return {
+    kind: "reduce",
+    inputs: done.inputs,
+    groups: num(done.groups),
+    pairs: num(done.pairs),
+    key: done.key,
+    outputs: done.outputs.map(({ output, records, members, bytes, sha256, token, file, pending }) => ({
+      output,
+      records: num(records),
+      members: num(members),
+      staged: { bytes: num(bytes), sha256, token, file },
+      pending,
+    })),
+    counters: fromCounters(done.counters),
     valuesReturned: done.valuesReturned,
     spentMs: duration(done.spentMs),
   };

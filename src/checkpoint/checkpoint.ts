@@ -2,6 +2,7 @@
 // revocation of its slot, or a restart of its worker (docs/checkpoints.md). No result depends on it: without one, or
 // with a damaged one, the task begins at its beginning.
 import type { Counters, Position } from "../base/ids.ts";
+import type { SavedPart } from "../output/part-writer.ts";
 import type { RunRef } from "../sort/run.ts";
 
 /** A checkpoint of an attempt at a map task, made at a flush at a record boundary. */
@@ -28,7 +29,42 @@ export interface MapCheckpoint {
   readonly spentMs: number;
 }
 
-export type Checkpoint = MapCheckpoint;
+/** How far a reduce attempt has come in the pairs of its partition. */
+export interface ReducePosition {
+  /** Keys, or groups of keys, that have begun. Where the job has a reduce, all of them are done. */
+  readonly groups: number;
+  /** Pairs that are done. */
+  readonly pairs: number;
+  /** The last of those keys, encoded. */
+  readonly key: Uint8Array;
+}
+
+/** A checkpoint of an attempt at a reduce task, made between two keys; without a reduce, between two pairs. */
+export interface ReduceCheckpoint extends ReducePosition {
+  readonly kind: "reduce";
+  /** A digest of all that the attempt merges: another has to merge the same. */
+  readonly inputs: Uint8Array;
+  /** What was written of each output. */
+  readonly outputs: readonly SavedPart[];
+  /** Without what `setup` counts, which runs again. */
+  readonly counters: Counters;
+  /** Whether a call returned something that it may have meant to emit. */
+  readonly valuesReturned: boolean;
+  /** The time that all attempts so far had spent on it. */
+  readonly spentMs: number;
+}
+
+export type Checkpoint = MapCheckpoint | ReduceCheckpoint;
+
+/** Says which of two checkpoints of the same work is further on. */
+export function progressOf(checkpoint: Checkpoint): number {
+  switch (checkpoint.kind) {
+    case "map":
+      return checkpoint.records;
+    case "reduce":
+      return checkpoint.pairs;
+  }
+}
 
 /** The checkpoints of one task on this machine, for one attempt at it. */
 export interface Checkpoints {
@@ -41,8 +77,9 @@ export interface Checkpoints {
    */
   newest(beat: () => void): Checkpoint | undefined;
   /**
-   * Makes the attempt's checkpoint this one, in one step and durably. Keeps the files of its runs, whatever becomes of
-   * them where they lie now. Throws what the system says; the last checkpoint stays then.
+   * Makes the attempt's checkpoint this one, in one step and durably. Keeps the files of its runs and those in which
+   * outputs are saved, whatever becomes of them where they lie now. Throws what the system says; the last checkpoint
+   * stays then.
    */
   write(checkpoint: Checkpoint): void;
   /** Removes all checkpoints of the task: what they say can't be trusted. Never throws. */

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { mapAttempt, writeRun } from "../../test/support/pairs.ts";
 import type { AttemptId } from "../base/ids.ts";
 import { createTier } from "../tier/tier.ts";
-import type { MapCheckpoint } from "./checkpoint.ts";
+import type { MapCheckpoint, ReduceCheckpoint } from "./checkpoint.ts";
 import { CheckpointFolders } from "./folders.ts";
 
 let directory: string;
@@ -67,7 +67,7 @@ function checkpointBy(id: AttemptId, records = 10): MapCheckpoint {
   };
 }
 
-const newest = (folders: CheckpointFolders) => folders.newest(() => {});
+const newest = (folders: CheckpointFolders) => folders.newest(() => {}) as MapCheckpoint | undefined;
 const nameOf = (path: string) => path.split("/").at(-1);
 
 describe("a checkpoint", () => {
@@ -98,6 +98,44 @@ describe("a checkpoint", () => {
     expect(newest(foldersOf(attempt(3)))).toMatchObject({ records: 20 });
     rmSync(join(directory, "checkpoints/map-00003/map-00003.1.2", nameOf(far.runs[1]!.path)!));
     expect(newest(foldersOf(attempt(4)))).toMatchObject({ records: 10 });
+  });
+
+  it("of a reduce keeps the files in which its outputs are saved, whatever becomes of them where they lay", () => {
+    const reduce = (number: number): AttemptId => ({ ...attempt(number), phase: "reduce" });
+    const file = join(directory, "upload");
+    writeFileSync(file, "saved, and more");
+    const staged = { bytes: 5, sha256: "00", token: "t", file };
+    const main = { output: "main", records: 2, members: 1, staged, pending: Buffer.from("half") };
+    const other = { ...main, output: "other", staged: { ...staged, file: undefined } };
+    const written: ReduceCheckpoint = {
+      ...{
+        kind: "reduce",
+        groups: 3,
+        pairs: 9,
+        key: Buffer.from("k"),
+        inputs: Buffer.from("i"),
+        outputs: [main, other],
+      },
+      ...{ counters: { keys: 3 }, valuesReturned: false, spentMs: 7 },
+    };
+    const first = foldersOf(reduce(1));
+    first.write(written);
+    first.write({ ...written, groups: 4, pairs: 12 }); // the same file, which has grown
+    rmSync(file);
+    const second = foldersOf(reduce(2));
+    const found = second.newest(() => {}) as ReduceCheckpoint;
+    const taken = found.outputs[0]!.staged.file!;
+    expect(found).toEqual({
+      ...{ ...written, groups: 4, pairs: 12 },
+      counters: { ...found.counters },
+      outputs: [{ ...main, staged: { ...staged, file: taken } }, other],
+    });
+    // It is the second attempt's own.
+    rmSync(join(directory, "checkpoints/reduce-00003/reduce-00003.1.1"), { recursive: true });
+    expect(readFileSync(taken, "utf8")).toBe("saved, and more");
+    second.write({ ...found, pairs: 13 });
+    rmSync(taken);
+    expect(foldersOf(reduce(3)).newest(() => {})).toBeUndefined();
   });
 
   it("belongs to whoever has taken it over: it stays when the other attempt's folder is removed", () => {

@@ -1,11 +1,11 @@
 // Checkpoints of one task in files of its worker:
 //
 //   DISK/TASK/ATTEMPT/checkpoint     what the attempt had done (bytes.ts)
-//   DISK/TASK/ATTEMPT/RUN            runs that lie on disk
+//   DISK/TASK/ATTEMPT/RUN            runs that lie on disk, and outputs that are not uploaded yet
 //   MEMORY/TASK/ATTEMPT/RUN          runs that lie in the memory tier, which lasts until the machine restarts
 //
-// Only the attempt writes to its folders. Runs are in them under a second name (a hard link), so they cost no bytes,
-// and outlive what becomes of the first name. An attempt that goes on from another's checkpoint gives the runs a name
+// Only the attempt writes to its folders. Files are in them under a second name (a hard link), so they cost no bytes,
+// and outlive what becomes of the first name. An attempt that goes on from another's checkpoint gives the files a name
 // in its own folders first: from then on no one can take them away. All calls are synchronous: they run in a slot,
 // between two records.
 import {
@@ -26,7 +26,7 @@ import { namesIn } from "../base/system/names-in.ts";
 import type { RunFiles, RunRef } from "../sort/run.ts";
 import { verifyRun } from "../sort/verify-run.ts";
 import { checkpointBytes, checkpointOf } from "./bytes.ts";
-import type { Checkpoint, Checkpoints } from "./checkpoint.ts";
+import { type Checkpoint, type Checkpoints, progressOf } from "./checkpoint.ts";
 
 export interface CheckpointFoldersOptions {
   readonly attempt: AttemptId;
@@ -75,7 +75,7 @@ export class CheckpointFolders implements Checkpoints {
       const checkpoint = bytes === undefined ? undefined : checkpointOf(work, bytes);
       if (checkpoint !== undefined) found.push({ name, checkpoint });
     }
-    found.sort((a, b) => b.checkpoint.records - a.checkpoint.records);
+    found.sort((a, b) => progressOf(b.checkpoint) - progressOf(a.checkpoint));
     for (const { name, checkpoint } of found) {
       const taken = this.#take(name, checkpoint, beat);
       if (taken !== undefined) return taken;
@@ -85,10 +85,13 @@ export class CheckpointFolders implements Checkpoints {
 
   write(checkpoint: Checkpoint): void {
     this.#make();
-    for (const { path } of checkpoint.runs) this.#keep(path);
-    const runs = checkpoint.runs.map((run) => ({ ...run, path: basename(run.path) }));
+    const kept = withFiles(
+      checkpoint,
+      (run) => ({ ...run, path: this.#keep(run.path) }),
+      (path) => this.#keepOnDisk(path),
+    );
     const target = join(this.#own[0]!, fileName);
-    writeDurably(`${target}.new`, checkpointBytes(this.#options.work, { ...checkpoint, runs }));
+    writeDurably(`${target}.new`, checkpointBytes(this.#options.work, kept));
     renameSync(`${target}.new`, target);
     syncDirectory(this.#own[0]!);
   }
@@ -99,13 +102,17 @@ export class CheckpointFolders implements Checkpoints {
     this.#isMade = false;
   }
 
-  /** Takes over another attempt's checkpoint. Undefined: some of its runs are gone or damaged. */
+  /** Takes over another attempt's checkpoint. Undefined: some of its files are gone, or its runs damaged. */
   #take(name: string, checkpoint: Checkpoint, beat: () => void): Checkpoint | undefined {
     try {
       this.#make();
-      const runs = checkpoint.runs.map((run) => this.#takeRun(name, run));
-      for (const run of runs) verifyRun(this.#options.open, run, beat);
-      return { ...checkpoint, runs };
+      const taken = withFiles(
+        checkpoint,
+        (run) => this.#takeRun(name, run),
+        (file) => this.#takeFile(name, file),
+      );
+      if (taken.kind === "map") for (const run of taken.runs) verifyRun(this.#options.open, run, beat);
+      return taken;
     } catch (error) {
       if (error instanceof MillraceError || systemCode(error) !== undefined) return undefined;
       throw error;
@@ -125,11 +132,31 @@ export class CheckpointFolders implements Checkpoints {
     throw new MillraceError("segment-lost", `${run.path} is gone`);
   }
 
-  #keep(path: string): void {
+  #takeFile(name: string, file: string): string {
+    if (basename(file) !== file) throw new MillraceError("corrupt-output", `${file} is no name of a file`);
+    const path = join(this.#own[0]!, file);
+    if (this.#linked.has(path)) return path;
+    linkSync(join(this.#options.places[0].checkpoints, this.#task, name, file), path);
+    this.#linked.add(path);
+    return path;
+  }
+
+  /** Returns the run's name in the attempt's folder. */
+  #keep(path: string): string {
     const folder = dirname(path);
-    if (this.#own.includes(folder)) return; // of an earlier attempt, and taken over
+    const name = basename(path);
+    if (this.#own.includes(folder)) return name; // of an earlier attempt, and taken over
     const place = this.#options.places.findIndex(({ runs }) => runs === folder);
-    const own = join(this.#own[place]!, basename(path));
+    this.#link(path, join(this.#own[place]!, name));
+    return name;
+  }
+
+  #keepOnDisk(path: string): string {
+    this.#link(path, join(this.#own[0]!, basename(path)));
+    return basename(path);
+  }
+
+  #link(path: string, own: string): void {
     if (this.#linked.has(own)) return;
     linkSync(path, own);
     this.#linked.add(own);
@@ -140,6 +167,20 @@ export class CheckpointFolders implements Checkpoints {
     for (const folder of this.#own) mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#isMade = true;
   }
+}
+
+/** The same checkpoint with other paths of runs, and of files in which outputs are saved. */
+function withFiles(
+  checkpoint: Checkpoint,
+  runOf: (run: RunRef) => RunRef,
+  fileOf: (path: string) => string,
+): Checkpoint {
+  if (checkpoint.kind === "map") return { ...checkpoint, runs: checkpoint.runs.map(runOf) };
+  const outputs = checkpoint.outputs.map((part) => {
+    const { file } = part.staged;
+    return file === undefined ? part : { ...part, staged: { ...part.staged, file: fileOf(file) } };
+  });
+  return { ...checkpoint, outputs };
 }
 
 /** False where there is no such file. */

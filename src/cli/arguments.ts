@@ -8,6 +8,7 @@ import { parseDuration, parseInterval, parseSize } from "../base/units.ts";
 import { parseWords } from "../base/words.ts";
 import { parseAddresses } from "../rpc/client/address.ts";
 import { parseListen } from "../rpc/server/listen-address.ts";
+import { type Notice, parseNotice } from "../worker/node/notice.ts";
 
 export function count(name: string, min: number, max: number): (text: string) => number {
   return (text) => {
@@ -40,6 +41,10 @@ export function time(name: string): (text: string) => number {
 
 export function interval(name: string): (text: string) => number {
   return (text) => explained(() => parseInterval(text, name));
+}
+
+export function notice(text: string): Notice {
+  return explained(() => parseNotice(text));
 }
 
 /** Commander shows an InvalidArgumentError with the option's usage. */

@@ -2,8 +2,8 @@
 
 import type { Command } from "commander";
 import { limits } from "../base/limits.ts";
-import { formatCount } from "../base/units.ts";
-import { count, listen, path, size, time, word } from "./arguments.ts";
+import { formatCount, parseDuration } from "../base/units.ts";
+import { count, listen, notice, path, size, time, word } from "./arguments.ts";
 import { below } from "./help-text.ts";
 import { addMasterOptions, addServiceOptions, neededMaster } from "./options.ts";
 
@@ -100,18 +100,30 @@ function addWorker(millrace: Command): void {
         "--token-file <file>",
         "holds the worker token (default: $MILLRACE_TOKEN_FILE, else the master's on this machine)",
         path("--token-file"),
+      )
+      .option(
+        "--notice <file:path|command:...>",
+        "a file that appears, or a command that ends with 0, when this machine goes away: it drains then",
+        notice,
+      )
+      .option(
+        "--notice-within <time>",
+        "how long it may stay after such a notice",
+        time("--notice-within"),
+        parseDuration("100s", "--notice-within"),
       ),
   )
     .addHelpText(
       "after",
       below(`
 Runs the code of whoever may submit jobs, as this user. SIGTERM and Ctrl-C drain it: what runs is finished or handed back, and
-map outputs are served until nobody needs them; a second one ends it at once. Start it again with the same DIR.
+map outputs that are needed are copied to other workers; a second one ends it at once. Start it again with the same DIR.
 
 Examples:
   millrace worker --master http://127.0.0.1:7070 --work-dir /var/lib/millrace/work
   millrace worker --master https://m1:7070 --token-file worker-token --name w1 --listen w1:7071 --work-dir /var/lib/millrace/work \\
-    --slots 4 --memory 8GB --tls-cert w1.pem --tls-key w1.key --ca ca.pem`),
+    --slots 4 --memory 8GB --tls-cert w1.pem --tls-key w1.key --ca ca.pem
+  millrace worker --master http://127.0.0.1:7070 --work-dir work --notice file:/run/leave --notice-within 25s`),
     )
     .action(async (flags) => (await import("./commands/worker.ts")).workerCommand(flags));
 }
@@ -177,11 +189,16 @@ function addRetry(millrace: Command): void {
 }
 
 function addDrain(millrace: Command): void {
-  addMasterOptions(millrace.command("drain").description("let a worker finish, and give it nothing new"))
+  addMasterOptions(millrace.command("drain").description("let a worker finish, hand over what others need, and end"))
     .argument(
       "<worker>",
       "the worker's id, or the first letters of it",
       word("WORKER", "the id of a worker, or the first letters of it"),
+    )
+    .option(
+      "--within <time>",
+      "when it has to be gone, whatever is left (default: what runs gets a minute, map outputs half an hour)",
+      time("--within"),
     )
     .action(async (worker, flags) => (await import("./commands/drain.ts")).drainCommand(worker, flags));
 }

@@ -150,8 +150,8 @@ export class Api implements MasterApi {
     await this.#led(master.resume(job, writeProbes));
   }
 
-  async drain(worker: WorkerId): Promise<void> {
-    await this.#led(this.#parts.master.drain(worker));
+  async drain(worker: WorkerId, withinMs?: number): Promise<void> {
+    await this.#led(this.#parts.master.drain(worker, withinMs));
   }
 
   async *logs(job: JobId, attempt: string | undefined, signal?: AbortSignal): AsyncIterable<LogChunk> {

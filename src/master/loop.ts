@@ -124,11 +124,11 @@ class MasterLoop implements Master {
     await this.#happened({ kind: "job-resumed", job, withdrawn });
   }
 
-  async drain(worker: WorkerId): Promise<void> {
+  async drain(worker: WorkerId, withinMs?: number): Promise<void> {
     if (!this.view().workers.some(({ id }) => id === worker)) {
       throw new MillraceError("wrong-usage", `there is no worker ${worker}`);
     }
-    await this.#happened({ kind: "worker-drained", worker });
+    await this.#happened({ kind: "worker-drained", worker, withinMs });
   }
 
   view(): ClusterView {

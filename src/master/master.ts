@@ -69,7 +69,7 @@ export interface Master {
    */
   resume(job: JobId, before?: () => Promise<void>): Promise<void>;
   /** Tells a worker to take nothing new until it is started again. */
-  drain(worker: WorkerId): Promise<void>;
+  drain(worker: WorkerId, withinMs?: number): Promise<void>;
   /** The state as of the last commit. */
   view(): ClusterView;
   /** The job's view now and after each change, until the job has ended or the signal is aborted. */

@@ -13,6 +13,8 @@ import { MiB } from "../base/limits.ts";
 import { type Clock, systemClock } from "../base/system/clock.ts";
 import { loadLevel } from "../base/system/optional-package.ts";
 import { Acknowledged } from "./acknowledged.ts";
+import { forgetLogs, keepLogs, keptBatches } from "./kept-logs.ts";
+import type { LevelOperation } from "./level-log.ts";
 import { checksumOf, seal, Trouble } from "./leveldb-trouble.ts";
 import { notLeader } from "./memory.ts";
 import { Seat } from "./seat.ts";
@@ -53,8 +55,16 @@ type Operation = { readonly key: Buffer; readonly value: Uint8Array | undefined 
 export async function openLevelStore(directory: string, options: LevelStoreOptions = {}): Promise<StateStore> {
   const { ClassicLevel } = await loadLevel(options.who ?? "the state store");
   const trouble = new Trouble(directory, options.mend);
-  const damage = existsSync(directory) ? tableDamage(directory) : undefined;
-  if (damage !== undefined) throw trouble.corrupt(damage);
+  if (existsSync(directory)) {
+    let damage: string | undefined;
+    try {
+      damage = tableDamage(directory);
+      keepLogs(directory);
+    } catch (error) {
+      throw trouble.ofOpening(error);
+    }
+    if (damage !== undefined) throw trouble.corrupt(damage);
+  }
   // The database begins to open by itself.
   const database: Database = new ClassicLevel<Buffer, Buffer>(directory, {
     keyEncoding: "buffer",
@@ -67,11 +77,28 @@ export async function openLevelStore(directory: string, options: LevelStoreOptio
     throw trouble.ofOpening(error);
   }
   try {
+    await writeAgain(directory, database, trouble);
     return new LevelStore({ directory, database, options, trouble });
   } catch (error) {
     await database.close();
     throw trouble.ofReading(error);
   }
+}
+
+/** Writes what LevelDB has left out of its logs (kept-logs.ts). */
+async function writeAgain(directory: string, database: Database, trouble: Trouble): Promise<void> {
+  const tallyIn = (sealed: Buffer | undefined) =>
+    sealed === undefined ? undefined : decodeTally(trouble.unseal(tallyKey, sealed));
+  const numberOf = (batch: readonly LevelOperation[]) =>
+    tallyIn(batch.find(({ key }) => key.equals(tallyKey))?.value)?.batches;
+  const last = tallyIn(database.getSync(tallyKey))?.batches ?? 0;
+  for (const batch of keptBatches(directory, last, numberOf)) {
+    await database.batch(
+      batch.map(({ key, value }) => (value === undefined ? { type: "del", key } : { type: "put", key, value })),
+      { sync: true },
+    );
+  }
+  forgetLogs(directory);
 }
 
 interface Parts {

@@ -87,4 +87,6 @@ export interface TaskStatus {
   readonly at: Position | undefined;
   /** An excerpt of the key whose values have been read for long (`keyExcerptOf`); left out where there is none. */
   readonly key?: string;
+  /** There is a checkpoint, its own or the one that it went on from: the next attempt is best begun on this machine. */
+  readonly hasCheckpoint?: true;
 }

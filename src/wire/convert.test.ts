@@ -234,6 +234,7 @@ const report: fc.Arbitrary<WorkerReport> = fc.record({
         records: size,
         bytes: size,
         idleMs: ms,
+        hasCheckpoint: fc.constant(true as const),
         runningMs: ms,
         at: maybe(position),
         key: name.map(keyExcerptOf),

@@ -1,12 +1,15 @@
-import type { Checkpoint, Checkpoints } from "../../src/checkpoint/checkpoint.ts";
+import type { Checkpoint, Checkpoints, MapCheckpoint } from "../../src/checkpoint/checkpoint.ts";
 import type { MemoryFiles } from "../../src/sort/memory-files.ts";
 
-/** Checkpoints in memory, as often as an attempt can make them. Each is kept, with the bytes of its runs. */
-export class MemoryCheckpoints implements Checkpoints {
+/**
+ * Checkpoints in memory, as often as an attempt can make them. Each is kept, with the bytes of its runs. `C`: what the
+ * attempts make.
+ */
+export class MemoryCheckpoints<C extends Checkpoint = MapCheckpoint> implements Checkpoints {
   readonly intervalMs: number = 0;
-  readonly written: Checkpoint[] = [];
+  readonly written: C[] = [];
   /** What the next attempt finds. */
-  found: Checkpoint | undefined;
+  found: C | undefined;
   discards = 0;
   readonly #files: MemoryFiles;
   #copies = 0;
@@ -20,12 +23,16 @@ export class MemoryCheckpoints implements Checkpoints {
   }
 
   write(checkpoint: Checkpoint): void {
+    this.written.push((checkpoint.kind === "map" ? this.#withRuns(checkpoint) : checkpoint) as C);
+  }
+
+  #withRuns(checkpoint: MapCheckpoint): MapCheckpoint {
     const runs = checkpoint.runs.map((run) => {
       const copy = this.#files.create(`checkpoint-${this.#copies++}`);
       copy.write(this.#files.bytesOf(run.path));
       return { ...run, path: copy.finish().path };
     });
-    this.written.push({ ...checkpoint, runs });
+    return { ...checkpoint, runs };
   }
 
   discard(): void {

@@ -7,6 +7,7 @@ import { fixedTokens } from "../../rpc/access/tokens.ts";
 import { connectMaster } from "../../rpc/client/client.ts";
 import { parseListen } from "../../rpc/server/listen-address.ts";
 import { openWorkerNode } from "../../worker/node/node.ts";
+import type { Notice } from "../../worker/node/notice.ts";
 import { pc } from "../screen/colour.ts";
 import { printable } from "../screen/error-text.ts";
 import { linePrinter } from "../screen/line-printer.ts";
@@ -26,6 +27,8 @@ export interface WorkerCommandFlags {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly ca?: string;
+  readonly notice?: Notice;
+  readonly noticeWithin: number;
   readonly logLevel: LogLevel;
   readonly json: boolean;
 }
@@ -63,6 +66,7 @@ export async function workerCommand(flags: WorkerCommandFlags): Promise<void> {
     tls: tlsFilesOf(flags),
     ca,
     tokens: fixedTokens({ worker: tokens }),
+    notice: flags.notice === undefined ? undefined : { from: flags.notice, withinMs: flags.noticeWithin },
     log,
   });
   try {
@@ -78,7 +82,7 @@ export async function workerCommand(flags: WorkerCommandFlags): Promise<void> {
     ended.catch(() => {}); // the wait below rejects with it
     const first = await Promise.race([firstOf(endings.first), ended]);
     if (first === "ended") return;
-    tell("draining: finishes what runs, serves what others need; once more ends it at once", flags);
+    tell("draining: finishes what runs, hands over what others need; once more ends it at once", flags);
     const drained = node.drain();
     drained.catch(() => {}); // as above
     if ((await Promise.race([firstOf(endings.second), drained.then(() => "drained" as const)])) === "drained") {

@@ -3,6 +3,7 @@ import {
   chmodSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -57,6 +58,16 @@ describe("token files", () => {
     for (const scope of scopes) expect(again.all(scope)[0]!.reveal()).toBe(tokens.all(scope)[0]!.reveal());
     expect(tokens.scopeOf("", 0)).toBeUndefined();
     expect(tokens.scopeOf(randomToken().reveal(), 0)).toBeUndefined();
+  });
+
+  it("are whole or not there: what a crash has left of one that was being made is removed, and is no token", () => {
+    const path = join(directory, "tokens");
+    mkdirSync(path, { mode: 0o700 });
+    const half = randomToken();
+    writeFileSync(join(path, ".new-left"), half.reveal().slice(0, 20), { mode: 0o600 });
+    const tokens = openTokens(path);
+    expect(readdirSync(path).toSorted()).toEqual(["admin", "read", "submit", "worker"]);
+    expect(tokens.scopeOf(half.reveal(), 0)).toBeUndefined();
   });
 
   it.each([0o604, 0o640, 0o660, 0o666, 0o620])("with mode %o is refused, with what to do", (mode) => {

@@ -142,8 +142,8 @@ class Remote implements RemoteMaster {
     await this.#call("action", signal, (call, { jobs }) => jobs.retry({ job }, call));
   }
 
-  async drain(worker: WorkerId, signal?: AbortSignal): Promise<void> {
-    await this.#call("action", signal, (call, { jobs }) => jobs.drain({ worker }, call));
+  async drain(worker: WorkerId, withinMs?: number, signal?: AbortSignal): Promise<void> {
+    await this.#call("action", signal, (call, { jobs }) => jobs.drain({ worker, withinMs: withinMs ?? 0 }, call));
   }
 
   /** Goes on after the master was away: each view of a job is complete, so missing some in between does no harm. */

@@ -21,6 +21,7 @@ export class Lease {
   readonly #clock: Clock;
   readonly #ms: number;
   #deadline: number;
+  #revoked: Promise<void> | undefined;
 
   private constructor(id: bigint, ms: number, grantedAt: number, members: Members, clock: Clock) {
     this.id = id;
@@ -65,9 +66,14 @@ export class Lease {
     if (!this.#lost.signal.aborted) this.#lost.abort(new MillraceError("not-leader", why, { cause }));
   }
 
-  /** Gives it back, so that no one has to wait until it has run out. */
-  async revoke(): Promise<void> {
+  /** Gives it back, so that no one has to wait until it has run out. May be called again, and when it is lost. */
+  revoke(): Promise<void> {
     this.lose("this master has given up leadership");
+    this.#revoked ??= this.#revoke();
+    return this.#revoked;
+  }
+
+  async #revoke(): Promise<void> {
     const until = this.#clock.now() + revokeMs;
     // It runs out by itself where this fails.
     await this.#members

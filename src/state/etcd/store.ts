@@ -14,7 +14,7 @@ import { findLarge } from "./tidy.ts";
 import { Writer } from "./writer.ts";
 
 /** A store that can't be reached for this long is not opened. */
-const openMs = 10_000;
+const openMs = 5000;
 /** etcd keeps what was before for as long as this, and at most twice that: others' watches may lag behind. */
 const compactMs = 5 * 60_000;
 const defaultLeaseMs = 5000;
@@ -141,8 +141,8 @@ class EtcdLeadership implements Leadership {
     return done;
   }
 
-  async resign(): Promise<void> {
-    if (!this.lost.aborted) await this.#lease.revoke();
+  resign(): Promise<void> {
+    return this.#lease.revoke();
   }
 
   /** Lets etcd forget what was overwritten long ago: otherwise its quota would be reached in the end. */

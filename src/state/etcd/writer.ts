@@ -6,7 +6,7 @@
 // The second is for answers that do not come. Such a transaction may have been applied, or will be, after any time; so
 // it is sent again as it is until an answer comes. It is applied once, and a copy that arrives later finds another
 // sequence.
-import { MillraceError } from "../../base/error.ts";
+import { notLeader } from "../memory.ts";
 import type { Won } from "./election.ts";
 import type { Layout } from "./layout.ts";
 import type { Lease } from "./lease.ts";
@@ -67,7 +67,7 @@ export class Writer {
         );
         // An earlier try was applied, and its answer was lost.
         const isApplied = leader?.createRevision === this.#fence && stored !== undefined && after?.equals(stored.value);
-        if (isApplied !== true) throw this.#fenced();
+        if (isApplied !== true) throw notLeader(this.epoch);
       }
       this.#sequence = String(after);
       this.#revision = answer.header?.revision ?? this.#revision;
@@ -80,12 +80,5 @@ export class Writer {
   /** Throws `not-leader` when the lease is over, or may be. */
   check(): void {
     if (this.#lease.isOver) throw this.#lease.lost.reason;
-  }
-
-  #fenced(): MillraceError {
-    return new MillraceError(
-      "not-leader",
-      `another master leads now; this one led in epoch ${this.epoch} and has stepped down`,
-    );
   }
 }

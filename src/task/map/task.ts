@@ -15,7 +15,7 @@ import { noStats } from "../../protocol/stats.ts";
 import { filesAgain } from "../../sort/files-again.ts";
 import { CheckpointPace } from "../checkpoint-pace.ts";
 import type { TaskEnvironment } from "../environment.ts";
-import { badInputFailure, isA, TaskFailure, userFailure } from "../failure.ts";
+import { badInputFailure, isA, isOfCode, userFailure } from "../failure.ts";
 import { encodedKeyExcerpt } from "../key-excerpt.ts";
 import { DeadLetters } from "../output/dead-letters.ts";
 import { outputFormats, recordEncoders, StagedOutputs } from "../output/staged-outputs.ts";
@@ -36,9 +36,14 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
   const compressMember = compress && (await memberCompressor(compress));
   const checkpoints = checkpointsOf(work, env);
   const newest = checkpoints?.newest(task.status.touch);
+  const discard = () => {
+    checkpoints?.discard();
+    task.status.hasCheckpoint = false;
+    task.totals.clear();
+  };
   const attempt = await task.run(async (state) => {
     for (let restarts = 0; ; restarts++) {
-      const from = restarts === 0 ? newest : undefined;
+      const from = restarts === 0 && newest?.kind === "map" ? newest : undefined;
       const attempt = new MapAttempt({
         ...{ assignment, work, env, task, state, aside, compressMember, restarts, begun },
         ...{ checkpoints, from },
@@ -51,15 +56,13 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
         if (from !== undefined && isOfCode(thrown)) {
           // A map that keeps state of its own may fail only because it did not see what came before.
           env.log(`it failed after a checkpoint, and begins again at the beginning: ${messageOf(thrown)}`, undefined);
-          checkpoints?.discard();
-          task.totals.clear();
+          discard();
           continue;
         }
         // What the record emitted before it failed has been handed on: the split is mapped again, without the record.
         if (isA(thrown, Remap)) aside.add(thrown.origin, { thrown: thrown.thrown, code: "user-error" });
         else if (!isA(thrown, ReturnsPromises)) throw thrown;
-        checkpoints?.discard();
-        task.totals.clear();
+        discard();
       }
     }
   });
@@ -74,11 +77,6 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
 /** Undefined where none can be made: what a map-only job has staged can't be gone on with yet. */
 function checkpointsOf({ partitions }: MapWork, { checkpoints }: TaskEnvironment): Checkpoints | undefined {
   return partitions === 0 ? undefined : checkpoints;
-}
-
-/** Whether the job's code, or what it is given to read, made the attempt fail: another would fail in the same way. */
-function isOfCode(thrown: unknown): boolean {
-  return isA(thrown, TaskFailure) && (thrown.reason.kind === "user-error" || thrown.reason.kind === "bad-input");
 }
 
 /** Counts the records that a format was told to mend: fault 72, chosen and counted. */
@@ -293,6 +291,7 @@ class MapAttempt {
     try {
       checkpoints?.write(checkpoint);
       this.#checkpoints++;
+      task.status.hasCheckpoint = true;
     } catch (error) {
       if (systemCode(error) === undefined) throw error;
       env.log(`a checkpoint can't be written: ${messageOf(error)}`, undefined);
@@ -311,6 +310,7 @@ class MapAttempt {
     task.returned.isAny ||= valuesReturned;
     task.status.bytes = bytes;
     task.status.records = records;
+    task.status.hasCheckpoint = true;
     env.log(`goes on from a checkpoint behind ${records} records, at byte ${position.offset}`, undefined);
   }
 

@@ -8,8 +8,10 @@ import { basename, dirname, join } from "node:path";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import { type AttemptId, attemptName, fullAttemptName, type JobId, taskName } from "../../base/ids.ts";
 import { namesIn } from "../../base/system/names-in.ts";
+import type { Offer } from "../../protocol/messages.ts";
 import type { RunRef } from "../../sort/run.ts";
 import { tierShare } from "../slots/budget.ts";
+import { ReceivedRun } from "./received-run.ts";
 import type { AttemptDirectories, RunStore } from "./run-store.ts";
 
 export interface FileRunStoreOptions {
@@ -37,6 +39,7 @@ export class FileRunStore implements RunStore {
   readonly #granted = new Map<string, number>();
   readonly #removing = new Set<Promise<void>>();
   #discards = 0;
+  #copies = 0;
 
   constructor(options: FileRunStoreOptions) {
     this.#options = options;
@@ -94,6 +97,18 @@ export class FileRunStore implements RunStore {
     if (held === undefined) this.#held.set(job, (held = { memory: 0, disk: 0, runs: new Map() }));
     held[memory !== undefined && run.path.startsWith(`${memory}/`) ? "memory" : "disk"] += run.bytes;
     held.runs.set(attemptName(run.writtenBy), run);
+  }
+
+  /**
+   * Begins a copy of a run that another worker holds, on disk. The caller ends it by `finish` or `abort`, and keeps it.
+   * Throws when a disk is full, for example.
+   */
+  receive(offer: Offer): ReceivedRun {
+    const { writtenBy } = offer.run;
+    const directory = join(this.#options.disk, writtenBy.job);
+    makeDirectory(directory);
+    const part = join(directory, `copy-${++this.#copies}.part`);
+    return new ReceivedRun(offer, join(directory, `${attemptName(writtenBy)}.run`), part);
   }
 
   /** The run of a map attempt, for its readers. */

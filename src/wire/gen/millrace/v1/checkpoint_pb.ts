@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/checkpoint.proto.
  */
 export const file_millrace_v1_checkpoint: GenFile = /*@__PURE__*/
-  fileDesc("ChxtaWxscmFjZS92MS9jaGVja3BvaW50LnByb3RvEgttaWxscmFjZS52MSKJAwoKQ2hlY2twb2ludBIMCgR3b3JrGAEgASgMEi4KA21hcBgCIAEoCzIfLm1pbGxyYWNlLnYxLkNoZWNrcG9pbnQuTWFwRG9uZUgAGrQCCgdNYXBEb25lEicKCHBvc2l0aW9uGAEgASgLMhUubWlsbHJhY2UudjEuUG9zaXRpb24SIQoEcnVucxgCIAMoCzITLm1pbGxyYWNlLnYxLlJ1blJlZhIRCgllbWlzc2lvbnMYAyABKAQSFwoPZW1pc3Npb25fZGlnZXN0GAQgASgGEiQKCGNvdW50ZXJzGAUgAygLMhIubWlsbHJhY2UudjEuQ291bnQSDwoHcmVjb3JkcxgGIAEoBBINCgVieXRlcxgHIAEoBBIOCgZzcGlsbHMYCCABKAQSGAoQbWVtb3J5X3J1bl9ieXRlcxgJIAEoBBIWCg5kaXNrX3J1bl9ieXRlcxgKIAEoBBIXCg92YWx1ZXNfcmV0dXJuZWQYCyABKAgSEAoIc3BlbnRfbXMYDCABKAFCBgoEZG9uZWIGcHJvdG8z", [file_millrace_v1_common]);
+  fileDesc("ChxtaWxscmFjZS92MS9jaGVja3BvaW50LnByb3RvEgttaWxscmFjZS52MSKqBgoKQ2hlY2twb2ludBIMCgR3b3JrGAEgASgMEi4KA21hcBgCIAEoCzIfLm1pbGxyYWNlLnYxLkNoZWNrcG9pbnQuTWFwRG9uZUgAEjQKBnJlZHVjZRgDIAEoCzIiLm1pbGxyYWNlLnYxLkNoZWNrcG9pbnQuUmVkdWNlRG9uZUgAGrQCCgdNYXBEb25lEicKCHBvc2l0aW9uGAEgASgLMhUubWlsbHJhY2UudjEuUG9zaXRpb24SIQoEcnVucxgCIAMoCzITLm1pbGxyYWNlLnYxLlJ1blJlZhIRCgllbWlzc2lvbnMYAyABKAQSFwoPZW1pc3Npb25fZGlnZXN0GAQgASgGEiQKCGNvdW50ZXJzGAUgAygLMhIubWlsbHJhY2UudjEuQ291bnQSDwoHcmVjb3JkcxgGIAEoBBINCgVieXRlcxgHIAEoBBIOCgZzcGlsbHMYCCABKAQSGAoQbWVtb3J5X3J1bl9ieXRlcxgJIAEoBBIWCg5kaXNrX3J1bl9ieXRlcxgKIAEoBBIXCg92YWx1ZXNfcmV0dXJuZWQYCyABKAgSEAoIc3BlbnRfbXMYDCABKAEazQEKClJlZHVjZURvbmUSDgoGaW5wdXRzGAEgASgMEg4KBmdyb3VwcxgCIAEoBBINCgVwYWlycxgDIAEoBBILCgNrZXkYBCABKAwSMgoHb3V0cHV0cxgFIAMoCzIhLm1pbGxyYWNlLnYxLkNoZWNrcG9pbnQuU2F2ZWRQYXJ0EiQKCGNvdW50ZXJzGAYgAygLMhIubWlsbHJhY2UudjEuQ291bnQSFwoPdmFsdWVzX3JldHVybmVkGAcgASgIEhAKCHNwZW50X21zGAggASgBGpgBCglTYXZlZFBhcnQSDgoGb3V0cHV0GAEgASgJEg8KB3JlY29yZHMYAiABKAQSDwoHbWVtYmVycxgDIAEoBBINCgVieXRlcxgEIAEoBBIOCgZzaGEyNTYYBSABKAkSDQoFdG9rZW4YBiABKAkSEQoEZmlsZRgHIAEoCUgAiAEBEg8KB3BlbmRpbmcYCCABKAxCBwoFX2ZpbGVCBgoEZG9uZWIGcHJvdG8z", [file_millrace_v1_common]);
 
 /**
  * @generated from message millrace.v1.Checkpoint
@@ -36,6 +36,12 @@ export type Checkpoint = Message<"millrace.v1.Checkpoint"> & {
      */
     value: Checkpoint_MapDone;
     case: "map";
+  } | {
+    /**
+     * @generated from field: millrace.v1.Checkpoint.ReduceDone reduce = 3;
+     */
+    value: Checkpoint_ReduceDone;
+    case: "reduce";
   } | { case: undefined; value?: undefined };
 };
 
@@ -119,4 +125,120 @@ export type Checkpoint_MapDone = Message<"millrace.v1.Checkpoint.MapDone"> & {
  */
 export const Checkpoint_MapDoneSchema: GenMessage<Checkpoint_MapDone> = /*@__PURE__*/
   messageDesc(file_millrace_v1_checkpoint, 0, 0);
+
+/**
+ * @generated from message millrace.v1.Checkpoint.ReduceDone
+ */
+export type Checkpoint_ReduceDone = Message<"millrace.v1.Checkpoint.ReduceDone"> & {
+  /**
+   * SHA-256 of what all segments say of themselves.
+   *
+   * @generated from field: bytes inputs = 1;
+   */
+  inputs: Uint8Array;
+
+  /**
+   * @generated from field: uint64 groups = 2;
+   */
+  groups: bigint;
+
+  /**
+   * @generated from field: uint64 pairs = 3;
+   */
+  pairs: bigint;
+
+  /**
+   * The key of the last group.
+   *
+   * @generated from field: bytes key = 4;
+   */
+  key: Uint8Array;
+
+  /**
+   * @generated from field: repeated millrace.v1.Checkpoint.SavedPart outputs = 5;
+   */
+  outputs: Checkpoint_SavedPart[];
+
+  /**
+   * @generated from field: repeated millrace.v1.Count counters = 6;
+   */
+  counters: Count[];
+
+  /**
+   * @generated from field: bool values_returned = 7;
+   */
+  valuesReturned: boolean;
+
+  /**
+   * @generated from field: double spent_ms = 8;
+   */
+  spentMs: number;
+};
+
+/**
+ * Describes the message millrace.v1.Checkpoint.ReduceDone.
+ * Use `create(Checkpoint_ReduceDoneSchema)` to create a new message.
+ */
+export const Checkpoint_ReduceDoneSchema: GenMessage<Checkpoint_ReduceDone> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_checkpoint, 0, 1);
+
+/**
+ * How much of an output was written.
+ *
+ * @generated from message millrace.v1.Checkpoint.SavedPart
+ */
+export type Checkpoint_SavedPart = Message<"millrace.v1.Checkpoint.SavedPart"> & {
+  /**
+   * @generated from field: string output = 1;
+   */
+  output: string;
+
+  /**
+   * @generated from field: uint64 records = 2;
+   */
+  records: bigint;
+
+  /**
+   * @generated from field: uint64 members = 3;
+   */
+  members: bigint;
+
+  /**
+   * The beginning of its staged file.
+   *
+   * @generated from field: uint64 bytes = 4;
+   */
+  bytes: bigint;
+
+  /**
+   * @generated from field: string sha256 = 5;
+   */
+  sha256: string;
+
+  /**
+   * @generated from field: string token = 6;
+   */
+  token: string;
+
+  /**
+   * A name in the attempt's folder; left out: the storage has the bytes.
+   *
+   * @generated from field: optional string file = 7;
+   */
+  file?: string | undefined;
+
+  /**
+   * What comes behind it, and is no member yet.
+   *
+   * @generated from field: bytes pending = 8;
+   */
+  pending: Uint8Array;
+};
+
+/**
+ * Describes the message millrace.v1.Checkpoint.SavedPart.
+ * Use `create(Checkpoint_SavedPartSchema)` to create a new message.
+ */
+export const Checkpoint_SavedPartSchema: GenMessage<Checkpoint_SavedPart> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_checkpoint, 0, 2);
 
