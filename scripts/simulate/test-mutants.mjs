@@ -154,4 +154,18 @@ export const testMutants = [
       ),
     ],
   },
+  {
+    name: "a worker may leave while a reduce reads from it",
+    source: "put in by hand; fault 92",
+    test: "src/schedule/handover.test.ts",
+    patches: [
+      patch("src/schedule/handover.ts", "mapVersion === undefined || mapVersion < version", "mapVersion === -1"),
+    ],
+  },
+  {
+    name: "a copy of a run counts before its blocks were verified",
+    source: "fault 53",
+    test: "src/worker/disk/received-run.test.ts",
+    patches: [patch("src/worker/disk/received-run.ts", "      await verify(reader);\n", "")],
+  },
 ];

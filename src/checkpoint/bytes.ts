@@ -2,11 +2,13 @@
 // the SHA-256 of all before. A file of another version begins differently, and counts as none.
 import { createHash } from "node:crypto";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import type { SavedPart } from "../output/part-writer.ts";
 import { big, duration, num, required } from "../wire/codec.ts";
 import { fromCounters, fromPosition, fromRunRef, toCounters, toPosition, toRunRef } from "../wire/convert-common.ts";
 import {
   type Checkpoint_MapDone,
   type Checkpoint_ReduceDone,
+  type Checkpoint_SavedPart,
   type Checkpoint as CheckpointMessage,
   CheckpointSchema,
 } from "../wire/gen/millrace/v1/checkpoint_pb.ts";
@@ -63,6 +65,7 @@ function toMapDone(checkpoint: MapCheckpoint) {
   return {
     position: toPosition(checkpoint.position),
     runs: checkpoint.runs.map(toRunRef),
+    outputs: checkpoint.outputs.map(toSavedPart),
     emissions: big(checkpoint.emissions),
     emissionDigest: checkpoint.emissionDigest,
     counters: toCounters(checkpoint.counters),
@@ -81,6 +84,7 @@ function fromMapDone(done: Checkpoint_MapDone): MapCheckpoint {
     kind: "map",
     position: fromPosition(required(done.position, "a position")),
     runs: done.runs.map(fromRunRef),
+    outputs: done.outputs.map(fromSavedPart),
     emissions: num(done.emissions),
     emissionDigest: done.emissionDigest,
     counters: fromCounters(done.counters),
@@ -100,14 +104,7 @@ function toReduceDone(checkpoint: ReduceCheckpoint) {
     groups: big(checkpoint.groups),
     pairs: big(checkpoint.pairs),
     key: checkpoint.key,
-    outputs: checkpoint.outputs.map(({ output, records, members, staged, pending }) => ({
-      output,
-      records: big(records),
-      members: big(members),
-      ...staged,
-      bytes: big(staged.bytes),
-      pending,
-    })),
+    outputs: checkpoint.outputs.map(toSavedPart),
     counters: toCounters(checkpoint.counters),
     valuesReturned: checkpoint.valuesReturned,
     spentMs: duration(checkpoint.spentMs),
@@ -121,15 +118,26 @@ function fromReduceDone(done: Checkpoint_ReduceDone): ReduceCheckpoint {
     groups: num(done.groups),
     pairs: num(done.pairs),
     key: done.key,
-    outputs: done.outputs.map(({ output, records, members, bytes, sha256, token, file, pending }) => ({
-      output,
-      records: num(records),
-      members: num(members),
-      staged: { bytes: num(bytes), sha256, token, file },
-      pending,
-    })),
+    outputs: done.outputs.map(fromSavedPart),
     counters: fromCounters(done.counters),
     valuesReturned: done.valuesReturned,
     spentMs: duration(done.spentMs),
   };
+}
+
+function toSavedPart({ output, records, members, staged, pending }: SavedPart) {
+  return {
+    output,
+    records: big(records),
+    members: big(members),
+    ...staged,
+    bytes: big(staged.bytes),
+    pending,
+  };
+}
+
+function fromSavedPart(part: Checkpoint_SavedPart): SavedPart {
+  const { output, records, members, bytes, sha256, token, file, pending } = part;
+  const staged = { bytes: num(bytes), sha256, token, file };
+  return { output, records: num(records), members: num(members), staged, pending };
 }

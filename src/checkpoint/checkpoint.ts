@@ -12,6 +12,8 @@ export interface MapCheckpoint {
   readonly position: Position;
   /** In the order of emission. Their files are the attempt's own: no one else removes or changes them. */
   readonly runs: readonly RunRef[];
+  /** What was written of each output. */
+  readonly outputs: readonly SavedPart[];
   readonly emissions: number;
   readonly emissionDigest: bigint;
   /** Without what `setup` counts, which runs again. */

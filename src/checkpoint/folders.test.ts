@@ -54,6 +54,7 @@ function checkpointBy(id: AttemptId, records = 10): MapCheckpoint {
     kind: "map",
     position: { file: 2, offset: 12_345 },
     runs,
+    outputs: [],
     emissions: 43,
     emissionDigest: 2n ** 64n - 1n,
     counters: { lines: 4, down: -3 },

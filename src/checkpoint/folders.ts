@@ -175,12 +175,12 @@ function withFiles(
   runOf: (run: RunRef) => RunRef,
   fileOf: (path: string) => string,
 ): Checkpoint {
-  if (checkpoint.kind === "map") return { ...checkpoint, runs: checkpoint.runs.map(runOf) };
   const outputs = checkpoint.outputs.map((part) => {
     const { file } = part.staged;
     return file === undefined ? part : { ...part, staged: { ...part.staged, file: fileOf(file) } };
   });
-  return { ...checkpoint, outputs };
+  if (checkpoint.kind === "reduce") return { ...checkpoint, outputs };
+  return { ...checkpoint, outputs, runs: checkpoint.runs.map(runOf) };
 }
 
 /** False where there is no such file. */

@@ -28,7 +28,7 @@ export function handOver(cluster: Cluster): void {
     dropStale(worker, handover);
     orderCopies(cluster, worker, handover);
     const wasFree = handover.mayLeave;
-    handover.mayLeave = isFree(cluster, worker, handover);
+    handover.mayLeave = isFree(cluster, worker);
     if (handover.mayLeave && !wasFree) tell(cluster, worker);
   }
 }
@@ -86,11 +86,16 @@ export function copyEnded(worker: Worker, attempt: AttemptId): WorkerId | undefi
 export function movedAway(worker: Worker, task: Task): void {
   worker.runs.delete(task);
   if (task.winner !== undefined) worker.offered.delete(attemptKey(task.winner.attempt));
-  worker.handover?.movedAt.set(task.job, task.job.mapVersion);
+  noteReadBefore(worker, task.job, task.job.mapVersion);
+}
+
+/** Reduces of versions before that one may read runs on a worker that count there no more. */
+export function noteReadBefore(worker: Worker, job: Job, mapVersion: number): void {
+  worker.readBefore.set(job, Math.max(mapVersion, worker.readBefore.get(job) ?? 0));
 }
 
 function newHandover(): Handover {
-  return { until: undefined, copies: new Map(), asked: new Map(), movedAt: new Map(), mayLeave: false };
+  return { until: undefined, copies: new Map(), asked: new Map(), mayLeave: false };
 }
 
 /** Gives maps to others that will not end before their worker leaves, so that no time is lost on them. */
@@ -176,12 +181,12 @@ function burden({ copying, runs }: Worker): number {
 }
 
 /** Whether nothing on a worker is needed: it has said that it drains, runs nothing, and no one reads its runs. */
-function isFree(cluster: Cluster, worker: Worker, { movedAt }: Handover): boolean {
+function isFree(cluster: Cluster, worker: Worker): boolean {
   if (!worker.isDraining || worker.attempts.size > 0 || worker.strays.length > 0) return false;
   for (const task of worker.runs) if (isDone(task) && isOpen(task.job)) return false;
   for (const job of cluster.jobs.values()) {
     if (job.running.reduce === 0) continue;
-    const version = movedAt.get(job) ?? 0;
+    const version = worker.readBefore.get(job) ?? 0;
     // What another master has ordered may read any version.
     for (const { id, mapVersion } of job.attempts)
       if (id.phase === "reduce" && (mapVersion === undefined || mapVersion < version)) return false;

@@ -72,6 +72,7 @@ function reincarnate(cluster: Cluster, worker: Worker, incarnation: number): voi
   forgetWish(cluster, worker);
   worker.offered.clear();
   worker.copying.clear();
+  worker.readBefore.clear();
   endHandover(cluster, worker);
   worker.discards.clear();
 }

@@ -3,7 +3,7 @@
 import { sameAttempt } from "../base/ids.ts";
 import type { Offer } from "../protocol/messages.ts";
 import type { Winner } from "../protocol/records.ts";
-import { movedAway } from "./handover.ts";
+import { movedAway, noteReadBefore } from "./handover.ts";
 import { requeue, revoke, takeBackReduces } from "./state/attempt.ts";
 import { note, saveTask, watchLease } from "./state/cluster.ts";
 import { isActive, taskOf, update } from "./state/job.ts";
@@ -17,6 +17,8 @@ export function loseRun(cluster: Cluster, task: Task, why: string, avoid?: Worke
   const { winner, job } = task;
   if (winner?.run === undefined || winner.runLost !== undefined || !isActive(job)) return;
   update(task, () => (task.winner = { ...winner, runLost: why }));
+  const holder = cluster.workers.get(winner.worker);
+  if (holder !== undefined) noteReadBefore(holder, job, job.mapVersion + 1);
   note(cluster, { kind: "map-output-lost", attempt: winner.attempt, worker: winner.worker, why });
   saveTask(cluster, task);
   requeue(cluster, task, avoid);

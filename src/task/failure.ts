@@ -95,6 +95,11 @@ export function isOfCode(thrown: unknown): boolean {
   return isA(thrown, TaskFailure) && (thrown.reason.kind === "user-error" || thrown.reason.kind === "bad-input");
 }
 
+/** Whether what an earlier attempt had staged is gone or damaged. */
+export function isOfStaged(thrown: unknown): boolean {
+  return codeOf(thrown) === "corrupt-output";
+}
+
 /** The code of an error, where it is one of ours. */
 export function codeOf(thrown: unknown): ErrorCode | undefined {
   return isA(thrown, MillraceError) ? thrown.code : undefined;

@@ -12,6 +12,7 @@ import { Epochs } from "./invariants/epochs.ts";
 import { History } from "./invariants/history.ts";
 import { Late } from "./invariants/late.ts";
 import { Leaks } from "./invariants/leaks.ts";
+import { Leaving } from "./invariants/leaving.ts";
 import { OneWriter } from "./invariants/one-writer.ts";
 import { Output } from "./invariants/output.ts";
 import { Seen } from "./invariants/seen.ts";
@@ -54,6 +55,7 @@ export function createChecks(world: OracleWorld): Checks {
     new Acknowledged(world),
     new History(world),
     new Late(world),
+    new Leaving(world),
     new Leaks(world),
     new Seen(world),
   ];

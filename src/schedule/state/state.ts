@@ -206,7 +206,7 @@ export interface Task {
   checkpointAt: Worker | undefined;
   /** Until then it waits for that worker to have room. */
   waitsUntil: Instant;
-  /** Its next attempt is best there: it holds a checkpoint (attempt.ts), or what others could not fetch (unreachable.ts). */
+  /** Its next attempt is best there: it holds a checkpoint (attempt.ts), or runs out of others' reach (unreachable.ts). */
   prefer: Worker | undefined;
   /** How often a reduce was moved because its worker could not reach another (unreachable.ts). */
   moves: number;
@@ -246,8 +246,6 @@ export interface Handover {
   readonly copies: Map<Task, { readonly to: Worker; readonly key: string; readonly incarnation: number }>;
   /** Peers that were asked for a copy and are not asked again. */
   readonly asked: Map<Task, readonly Worker[]>;
-  /** By job, the version of the map outputs from which on none of them is read here. */
-  readonly movedAt: Map<Job, number>;
   /** It is told that it may end. */
   mayLeave: boolean;
 }
@@ -281,6 +279,8 @@ export interface Worker {
   drainWithinMs: number | undefined;
   /** What it hands over, while it leaves and is heard (handover.ts). */
   handover: Handover | undefined;
+  /** By job, the version of the map outputs before which reduces may read runs here that count no more (lost.ts). */
+  readonly readBefore: Map<Job, number>;
   /** Runs that it is told to make copies of, by `attemptKey`: each is in its holder's `handover` (handover.ts). */
   readonly copying: Map<string, { readonly task: Task; readonly from: Worker }>;
   /** Unheard for a lease (lease.ts): it has no attempts, what lies on it counts as lost. A newer report ends that. */

@@ -16,6 +16,7 @@ export function newWorker(id: WorkerId, incarnation: number, now: Instant): Work
     isToDrain: false,
     drainWithinMs: undefined,
     handover: undefined,
+    readBefore: new Map(),
     copying: new Map(),
     isSilent: false,
     heardAt: now,

@@ -13,7 +13,7 @@ import { stats } from "../../job/aggregate/stats.ts";
 import { uint } from "../../job/codecs/numbers.ts";
 import { utf8 } from "../../job/codecs/utf8.ts";
 import { sum } from "../../job/combine.ts";
-import { defineJob } from "../../job/define-job.ts";
+import { defineJob, jobDefinition } from "../../job/define-job.ts";
 import { eachKey, recordAsKey, words } from "../../job/mappers.ts";
 import type { AttemptDone } from "../../protocol/messages.ts";
 
@@ -67,6 +67,32 @@ const jobs = {
     aggregate: stats({ n: count(), total: sum("length") }),
     map: (line, emit) => emit(line.slice(-1), { length: line.length / 7 }),
   }),
+  "a map-only job": defineJob({
+    name: "test",
+    input: text(),
+    reducers: 0,
+    output: tsv(),
+    map: (line, emit, ctx) => emit([ctx.offset, line]),
+  }),
+  "a map-only job that compresses its outputs, one of which is written late": defineJob({
+    name: "test",
+    input: text(),
+    reducers: 0,
+    output: { main: tsv(), long: text() },
+    compress: "gzip",
+    map(line, emit) {
+      emit([line]);
+      if (line.endsWith("00")) emit.to("long", line);
+    },
+  }),
+  "pairs, and another output beside them": defineJob({
+    ...base,
+    output: { main: tsv(), long: text() },
+    map(line, emit) {
+      if (line.length > 15) emit.to("long", line);
+      splitWords(line, emit);
+    },
+  }),
   "a partition of the job's own": defineJob({
     ...base,
     map: splitWords,
@@ -78,7 +104,11 @@ const jobs = {
 function madeBy(run: TaskRun, done: AttemptDone) {
   const { recordsIn, pairs, bytesIn } = done.stats;
   return {
-    pairs: readRun(openRef(run.runFiles, done.run!)),
+    pairs: done.run && readRun(openRef(run.runFiles, done.run)),
+    files: done.staged.map(({ token, ...file }) => ({
+      ...file,
+      content: run.storage.staged.get(token)!.toString("latin1"),
+    })),
     emissionDigest: done.emissionDigest,
     counters: { ...done.counters },
     stats: { recordsIn, pairs, bytesIn },
@@ -87,10 +117,11 @@ function madeBy(run: TaskRun, done: AttemptDone) {
 
 /** Runs the task without checkpoints, then with as many as there can be, then from each of those. */
 async function expectSame(job: unknown, files: Readonly<Record<string, string | Uint8Array>>, chunkBytes = 512) {
-  const plain = new TaskRun(job, { files, spec: { partitions: 3 }, chunkBytes });
+  const partitions = jobDefinition(job).reducers === 0 ? 0 : 3;
+  const plain = new TaskRun(job, { files, spec: { partitions }, chunkBytes });
   const plan = await plain.plan();
   const wanted = madeBy(plain, succeeded(await plain.map(plan, 0)));
-  const run = new TaskRun(job, { files, spec: { partitions: 3 }, chunkBytes });
+  const run = new TaskRun(job, { files, spec: { partitions }, chunkBytes });
   const checkpoints = new MemoryCheckpoints(run.runFiles);
   run.checkpoints = checkpoints;
   const first = succeeded(await run.map(await run.plan(), 0));
@@ -193,24 +224,45 @@ describe("checkpoints", () => {
     expect(run.logs.map(([message]) => message)).toContainEqual(expect.stringContaining("begins again"));
   });
 
-  it("are not made while something is staged that no one could go on with", async () => {
+  it("are not made behind a dead letter, with which no one could go on", async () => {
     const job = defineJob({
-      name: "test",
-      input: text(),
-      key: utf8,
-      value: uint,
-      output: { main: tsv(), long: text() },
+      ...base,
       map(line, emit) {
-        if (line.endsWith("n100")) emit.to("long", line);
+        if (line.endsWith("n100")) throw new Error("a bad line");
         emit(line, 1);
       },
     });
-    const run = new TaskRun(job, { files: { "in.txt": content }, spec: { partitions: 1 }, chunkBytes: 512 });
+    const files = { "in.txt": content };
+    const run = new TaskRun(job, { files, spec: { partitions: 1 }, chunkBytes: 512, work: { skipBad: 1 } });
     const checkpoints = new MemoryCheckpoints(run.runFiles);
     run.checkpoints = checkpoints;
     const done = succeeded(await run.map(await run.plan(), 0));
+    expect(done.deadLetters).toHaveLength(1);
     expect(checkpoints.written.length).toBeGreaterThan(1);
     expect(checkpoints.written.at(-1)!.records).toBeLessThanOrEqual(100);
     expect(done.stats.recordsIn).toBe(lines.length);
+  });
+
+  it("whose staged file is gone or altered are given up: the task begins at its beginning, in the same attempt", async () => {
+    const run = new TaskRun(jobs["a map-only job"], {
+      files: { "in.txt": content },
+      spec: { partitions: 0 },
+      chunkBytes: 512,
+    });
+    const plan = await run.plan();
+    const wanted = madeBy(run, succeeded(await run.map(plan, 0)));
+    const checkpoints = new MemoryCheckpoints(run.runFiles);
+    run.checkpoints = checkpoints;
+    for (const damage of ["altered", "gone"]) {
+      succeeded(await run.map(plan, 0));
+      checkpoints.found = checkpoints.written.at(-1);
+      if (damage === "gone") run.storage.saved.clear();
+      else for (const bytes of run.storage.saved.values()) bytes[0]! ^= 1;
+      const done = succeeded(await run.map(plan, 0));
+      expect(done.stats).toMatchObject({ resumed: 0 });
+      expect(madeBy(run, done)).toEqual(wanted);
+      expect(run.storage.unfinished).toBe(0);
+    }
+    expect(checkpoints.discards).toBe(2);
   });
 });

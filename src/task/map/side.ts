@@ -199,10 +199,19 @@ export class MapSide {
    */
   async flush(): Promise<Collecting & { readonly stats: CollectorStats }> {
     await this.drain();
-    const { collector } = this.#collecting;
+    const { records } = this;
+    if (this.#pairs === undefined)
+      return {
+        records,
+        runs: [],
+        emissions: 0,
+        emissionDigest: 0n,
+        stats: { spills: 0, memoryRunBytes: 0, diskRunBytes: 0 },
+      };
+    const { collector } = this.#pairs;
     collector.spill();
     const { runs, emissions, emissionDigest, stats } = collector;
-    return { records: this.records, runs, emissions, emissionDigest, stats };
+    return { records, runs, emissions, emissionDigest, stats };
   }
 
   /** Sorts what was collected into one run; undefined for a map-only job. Called after `drain`. */
@@ -227,7 +236,7 @@ export class MapSide {
     this.#pairs?.collector.abort();
   }
 
-  /** Only jobs with pairs take whole blocks, and flush runs. */
+  /** Only jobs with pairs take whole blocks. */
   get #collecting(): Pairs {
     assert(this.#pairs !== undefined, "a map-only job has no pairs");
     return this.#pairs;

@@ -15,7 +15,7 @@ import { noStats } from "../../protocol/stats.ts";
 import { filesAgain } from "../../sort/files-again.ts";
 import { CheckpointPace } from "../checkpoint-pace.ts";
 import type { TaskEnvironment } from "../environment.ts";
-import { badInputFailure, isA, isOfCode, userFailure } from "../failure.ts";
+import { badInputFailure, isA, isOfCode, isOfStaged, userFailure } from "../failure.ts";
 import { encodedKeyExcerpt } from "../key-excerpt.ts";
 import { DeadLetters } from "../output/dead-letters.ts";
 import { outputFormats, recordEncoders, StagedOutputs } from "../output/staged-outputs.ts";
@@ -34,7 +34,7 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
   const aside = new Aside(work.skip);
   const { compress } = env.job;
   const compressMember = compress && (await memberCompressor(compress));
-  const checkpoints = checkpointsOf(work, env);
+  const { checkpoints } = env;
   const newest = checkpoints?.newest(task.status.touch);
   const discard = () => {
     checkpoints?.discard();
@@ -44,16 +44,19 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
   const attempt = await task.run(async (state) => {
     for (let restarts = 0; ; restarts++) {
       const from = restarts === 0 && newest?.kind === "map" ? newest : undefined;
-      const attempt = new MapAttempt({
-        ...{ assignment, work, env, task, state, aside, compressMember, restarts, begun },
-        ...{ checkpoints, from },
-      });
+      let attempt: MapAttempt | undefined;
       try {
+        attempt = new MapAttempt({
+          ...{ assignment, work, env, task, state, aside, compressMember, restarts, begun },
+          ...{ checkpoints, from },
+        });
         await attempt.mapAll();
         return attempt;
       } catch (thrown) {
-        attempt.abort();
-        if (from !== undefined && isOfCode(thrown)) {
+        const isAgain = isA(thrown, Remap) || isA(thrown, ReturnsPromises);
+        const isBlamed = from !== undefined && (isOfCode(thrown) || isOfStaged(thrown));
+        attempt?.abort(!isAgain && !isBlamed);
+        if (isBlamed) {
           // A map that keeps state of its own may fail only because it did not see what came before.
           env.log(`it failed after a checkpoint, and begins again at the beginning: ${messageOf(thrown)}`, undefined);
           discard();
@@ -61,7 +64,7 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
         }
         // What the record emitted before it failed has been handed on: the split is mapped again, without the record.
         if (isA(thrown, Remap)) aside.add(thrown.origin, { thrown: thrown.thrown, code: "user-error" });
-        else if (!isA(thrown, ReturnsPromises)) throw thrown;
+        else if (!isAgain) throw thrown;
         discard();
       }
     }
@@ -69,14 +72,9 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
   try {
     return await attempt.finish();
   } catch (thrown) {
-    attempt.abort();
+    attempt.abort(true);
     throw thrown;
   }
-}
-
-/** Undefined where none can be made: what a map-only job has staged can't be gone on with yet. */
-function checkpointsOf({ partitions }: MapWork, { checkpoints }: TaskEnvironment): Checkpoints | undefined {
-  return partitions === 0 ? undefined : checkpoints;
 }
 
 /** Counts the records that a format was told to mend: fault 72, chosen and counted. */
@@ -116,7 +114,8 @@ class MapAttempt {
     const { attempt, spec } = assignment;
     const { job, storage, kernel, runs, signal } = env;
     const formats = outputFormats(job, spec);
-    this.#outputs = new StagedOutputs({ job, spec, attempt, storage, compressMember }, formats);
+    const staging = { job, spec, attempt, storage, compressMember, isSavable: checkpoints !== undefined };
+    this.#outputs = new StagedOutputs({ ...staging, from: from?.outputs, beat: task.status.touch }, formats);
     const folder = spec.deadLetters?.path;
     this.#deadLetters = new DeadLetters(
       attempt.index,
@@ -178,9 +177,11 @@ class MapAttempt {
     };
   }
 
-  abort(): void {
+  /** `isOver`: no other try follows in this attempt, so what a checkpoint says is saved stays for the next one. */
+  abort(isOver: boolean): void {
     this.#side.abort();
-    this.#outputs.abort();
+    if (isOver && this.#checkpoints > 0) this.#outputs.leave();
+    else this.#outputs.abort();
     this.#deadLetters.abort();
   }
 
@@ -271,15 +272,17 @@ class MapAttempt {
     if (this.#pace?.isDue !== true) return;
     this.#pace.begin();
     const { env, task, from, checkpoints, begun } = this.#options;
-    if (this.#hasStaged) return;
+    // What is put aside can't be gone on with yet.
+    if (this.#deadLetters.positions.length > 0) return;
     const { stats, ...collected } = await this.#side.flush();
-    if (this.#hasStaged) return; // by what was under way
+    if (this.#deadLetters.positions.length > 0) return; // of what was under way
     // A compressed file is read from its beginning again.
     const inFile = this.#compressed.file === position.file ? this.#compressed.end : 0;
     const checkpoint: MapCheckpoint = {
       kind: "map",
       position,
       ...collected,
+      outputs: this.#outputs.save(),
       counters: task.countedSinceSetup(),
       bytes: task.status.bytes - inFile,
       spills: stats.spills + (from?.spills ?? 0),
@@ -297,11 +300,6 @@ class MapAttempt {
       env.log(`a checkpoint can't be written: ${messageOf(error)}`, undefined);
     }
     this.#pace.begin();
-  }
-
-  /** What is staged can't be gone on with yet. */
-  get #hasStaged(): boolean {
-    return this.#deadLetters.positions.length > 0 || this.#outputs.isAny;
   }
 
   #resume({ counters, bytes, records, valuesReturned, position }: MapCheckpoint): void {

@@ -61,11 +61,6 @@ export class StagedOutputs implements OutputSinks {
     return this.#writers.reduce((sum, writer) => sum + (writer?.records ?? 0), 0);
   }
 
-  /** Whether a file was opened. */
-  get isAny(): boolean {
-    return this.#writers.some((writer) => writer !== undefined);
-  }
-
   /** Opens the file of an output, even though nothing may ever be written to it. */
   open(output: number): void {
     this.#writer(output);

@@ -1,12 +1,12 @@
 // The checkpoints of one reduce attempt: the one that it goes on from, and those that it makes.
-import { MillraceError, systemCode } from "../../base/error.ts";
+import { systemCode } from "../../base/error.ts";
 import type { Instant } from "../../base/ids.ts";
 import { messageOf } from "../../base/value/message.ts";
 import type { Checkpoints, ReduceCheckpoint, ReducePosition } from "../../checkpoint/checkpoint.ts";
 import type { AttemptStats } from "../../protocol/stats.ts";
 import { CheckpointPace } from "../checkpoint-pace.ts";
 import type { TaskEnvironment } from "../environment.ts";
-import { isA, isOfCode } from "../failure.ts";
+import { isA, isOfCode, isOfStaged } from "../failure.ts";
 import type { StagedOutputs } from "../output/staged-outputs.ts";
 import type { UserTask } from "../user/user-task.ts";
 import { CheckpointRefused } from "./checkpoint-refused.ts";
@@ -104,9 +104,4 @@ export class Saving {
     this.#isAny = false;
     this.#task.status.hasCheckpoint = false;
   }
-}
-
-/** Whether what was staged is gone or damaged. */
-function isOfStaged(thrown: unknown): boolean {
-  return isA(thrown, MillraceError) && thrown.code === "corrupt-output";
 }
