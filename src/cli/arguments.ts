@@ -132,6 +132,16 @@ export function path(option: string): (text: string) => string {
   return (text) => resolve(plainPath(option, text));
 }
 
+/** Whether a state is a store that several masters reach, instead of a directory. */
+export function isSharedStore(state: string): boolean {
+  return /^etcd:\/\//i.test(state);
+}
+
+/** The directory of a master's state, or the name of a store. */
+export function state(text: string): string {
+  return isSharedStore(text) ? text : path("--state")(text);
+}
+
 /** A folder as it was given, for messages: it is resolved when the run begins. */
 export function folder(option: string): (text: string) => string {
   return (text) => plainPath(option, text);

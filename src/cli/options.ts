@@ -206,6 +206,24 @@ export function neededMaster(): Option {
   return optionOf("master", help, "Options:").argParser(address).makeOptionMandatory();
 }
 
+/** Adds what a store of several masters needs beside its address. */
+export function addStoreOptions(command: Command): Command {
+  return command
+    .option("--state-ca <file>", "certificate that those of etcd's members are signed by (PEM)", path("--state-ca"))
+    .option("--state-cert <file>", "certificate by which etcd knows this machine (PEM)", path("--state-cert"))
+    .option("--state-key <file>", "its key (PEM)", path("--state-key"))
+    .option("--state-user <name>", "a user of etcd", word("--state-user", "a name"))
+    .option("--state-password-file <file>", "holds that user's password", path("--state-password-file"));
+}
+
+export interface StoreFlags {
+  readonly stateCa?: string;
+  readonly stateCert?: string;
+  readonly stateKey?: string;
+  readonly stateUser?: string;
+  readonly statePasswordFile?: string;
+}
+
 /** Adds the options of `master` and `worker`. */
 export function addServiceOptions(command: Command): Command {
   return command

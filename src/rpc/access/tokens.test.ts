@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findToken, findTokens, forgetToken, rememberToken } from "./find-token.ts";
 import { checkSignature, digestOfBody, emptyBody, jobKey, signRequest } from "./signature.ts";
 import { randomToken, Secret } from "./token-digest.ts";
-import { fixedTokens, openTokens, readTokenFile } from "./tokens.ts";
+import { createTokens, fixedTokens, openTokens, readTokenFile } from "./tokens.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -45,6 +45,7 @@ describe("a secret", () => {
 describe("token files", () => {
   it("S19: are made with one token each, for their owner only, and kept the next time", () => {
     const path = join(directory, "tokens");
+    createTokens(path);
     const tokens = openTokens(path);
     expect(statSync(path).mode & 0o777).toBe(0o700);
     const scopes = ["admin", "submit", "worker", "read"] as const;
@@ -54,6 +55,7 @@ describe("token files", () => {
       expect(tokens.scopeOf(token.reveal(), 0)).toBe(scope);
       expect(readFileSync(join(path, scope), "latin1")).toBe(`${token.reveal()}\n`);
     }
+    createTokens(path);
     const again = openTokens(path);
     for (const scope of scopes) expect(again.all(scope)[0]!.reveal()).toBe(tokens.all(scope)[0]!.reveal());
     expect(tokens.scopeOf("", 0)).toBeUndefined();
@@ -65,6 +67,7 @@ describe("token files", () => {
     mkdirSync(path, { mode: 0o700 });
     const half = randomToken();
     writeFileSync(join(path, ".new-left"), half.reveal().slice(0, 20), { mode: 0o600 });
+    createTokens(path);
     const tokens = openTokens(path);
     expect(readdirSync(path).toSorted()).toEqual(["admin", "read", "submit", "worker"]);
     expect(tokens.scopeOf(half.reveal(), 0)).toBeUndefined();
@@ -98,6 +101,7 @@ describe("token files", () => {
 
   it("S19: two tokens are valid while one is replaced; a removed one is refused a second later", () => {
     const path = join(directory, "tokens");
+    createTokens(path);
     const tokens = openTokens(path);
     const old = tokens.all("submit")[0]!.reveal();
     const next = randomToken().reveal();

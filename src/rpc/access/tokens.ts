@@ -42,8 +42,8 @@ export interface Tokens {
    * request.
    */
   scopeOf(presented: string, now: Instant): TokenScope | undefined;
-  /** All valid tokens of a scope, beginning with the one to use. */
-  all(scope: TokenScope): readonly Secret[];
+  /** All valid tokens of a scope, beginning with the one to use. With `now`, the files are looked at again before. */
+  all(scope: TokenScope, now?: Instant): readonly Secret[];
 }
 
 /** Tokens that don't change: those of a worker, which knows only its own, or of a test. */
@@ -52,12 +52,8 @@ export function fixedTokens(tokens: Partial<Readonly<Record<TokenScope, readonly
   return new TokenTable(table);
 }
 
-/**
- * Opens a directory of tokens, and creates missing files with one new token each. Throws `no-access` where others could
- * read them.
- */
-export function openTokens(directory: string, log: Log = noLog): Tokens {
-  const files = tokenScopes.map((scope) => ({ scope, path: join(directory, scope) }));
+/** Creates the files that are missing in a directory of tokens, with one new token each. Throws `io-error`. */
+export function createTokens(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     for (const scope of tokenScopes) createTokenFile(directory, scope);
@@ -67,6 +63,11 @@ export function openTokens(directory: string, log: Log = noLog): Tokens {
     const why = systemCode(error) ?? String(error);
     throw new MillraceError("io-error", `the tokens in ${directory} can't be made: ${why}`, { cause: error });
   }
+}
+
+/** Opens a directory of tokens. Throws `no-access` where a file is missing, or others could read it. */
+export function openTokens(directory: string, log: Log = noLog): Tokens {
+  const files = tokenScopes.map((scope) => ({ scope, path: join(directory, scope) }));
   return new TokenTable(
     files.map(({ scope, path }) => ({ scope, path, tokens: readTokenFile(path) })),
     log,
@@ -191,18 +192,22 @@ class TokenTable implements Tokens {
   }
 
   scopeOf(presented: string, now: Instant): TokenScope | undefined {
-    if (now - this.#lookedAt >= lookAgainMs) {
-      this.#lookedAt = now;
-      this.#lookAgain();
-    }
+    this.#lookAgainAt(now);
     const digest = digestOf(presented);
     let found: TokenScope | undefined;
     for (const row of this.#rows) for (const known of row.digests) if (sameDigest(known, digest)) found ??= row.scope;
     return found;
   }
 
-  all(scope: TokenScope): readonly Secret[] {
+  all(scope: TokenScope, now?: Instant): readonly Secret[] {
+    if (now !== undefined) this.#lookAgainAt(now);
     return this.#rows.find((row) => row.scope === scope)?.tokens ?? [];
+  }
+
+  #lookAgainAt(now: Instant): void {
+    if (now - this.#lookedAt < lookAgainMs) return;
+    this.#lookedAt = now;
+    this.#lookAgain();
   }
 
   #lookAgain(): void {
