@@ -6,6 +6,11 @@ const patch = (file, find, replace) => ({ file, find, replace });
 
 const masterFaults = ["crash-masters", "stop-masters", "depose-masters", "failing-store"];
 const workerFaults = ["crash-workers", "lose-disks", "stop-workers", "lose-runs"];
+const onEtcd = {
+  faults: ["stop-masters", "crash-masters", "slow-store", "cut-links", "unknown-outcomes", "late-duplicates"],
+  change: { store: "etcd", masters: 3 },
+};
+const etcd = (name) => `src/state/etcd/${name}.ts`;
 const calm = { without: ["user-errors", "poison-record", "cancel-jobs", "hanging-attempts", "slot-deaths"] };
 
 export const mutants = [
@@ -28,6 +33,41 @@ export const mutants = [
     invariants: ["I3"],
     profile: { faults: masterFaults, change: { stepsDownByClock: false, masters: 3 } },
     patches: [patch("src/state/memory.ts", "if (lost.signal.aborted) throw notLeader(own);", "")],
+  },
+  {
+    name: "transactions of etcd do not compare the sequence",
+    source: "a transaction that timed out and comes late, seen with etcd 3.4",
+    invariants: ["I19"],
+    profile: { ...onEtcd, change: { ...onEtcd.change, messageRate: 0.1 } },
+    patches: [
+      patch(
+        etcd("writer"),
+        "compare: [createdAt(this.#layout.leader, this.#fence), hasValue(sequence, before as Buffer)],",
+        "compare: [createdAt(this.#layout.leader, this.#fence)],",
+      ),
+    ],
+  },
+  {
+    name: "transactions of etcd are not fenced",
+    source: "fault 33, etcd lock",
+    invariants: ["I3", "I19"],
+    profile: onEtcd,
+    patches: [
+      patch(
+        etcd("writer"),
+        "compare: [createdAt(this.#layout.leader, this.#fence), hasValue(sequence, before as Buffer)],",
+        "compare: [],",
+      ),
+    ],
+  },
+  {
+    name: "the deadline is not compared after etcd's answer",
+    source: "a stopped leader that saw the answer to a commit from before, seen with etcd 3.4",
+    invariants: ["I19"],
+    profile: { ...onEtcd, change: { ...onEtcd.change, leaseMs: 3000 } },
+    patches: [
+      patch(etcd("writer"), "      this.check(); // a process that was stopped may see an answer of long ago\n", ""),
+    ],
   },
   {
     name: "a commit that broke off is taken for whole",

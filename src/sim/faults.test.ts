@@ -12,7 +12,8 @@ async function worldWith(kind: FaultKind) {
   const without = faultKinds.filter((other) => other !== kind);
   for (let seed = 1; seed <= seedsMax; seed++) {
     const told: SimEvent[] = [];
-    const profile = { faults: [kind], without, change: { healed: "all", attemptRate: 0.15 } } as const;
+    const { store = "session" } = faultOf(kind);
+    const profile = { faults: [kind], without, change: { healed: "all", attemptRate: 0.15, store } } as const;
     const world = new OracleWorld(seed, profile, (event) => told.push(event));
     await world.run();
     expect(world.violation).toBeUndefined();

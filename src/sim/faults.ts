@@ -7,6 +7,8 @@ import type { ClusterOptions, Scene, WorkerHost } from "./scene.ts";
 type Fault = {
   /** No job ends otherwise because of it: `millrace sim` knows it. Others are for worlds that check each event. */
   readonly sparesJobs?: true;
+  /** Only worlds with that store have it. */
+  readonly store?: "etcd";
   /** What it is counted as; otherwise its name. */
   readonly says?: string;
   /** What it may have left is well again. Called once, when all is healed. */
@@ -21,7 +23,7 @@ type Fault = {
       readonly aim: (scene: Scene, chance: Chance) => Strike | undefined;
     }
   | {
-      readonly comes: "with messages" | "with attempts";
+      readonly comes: "with messages" | "with attempts" | "with the store";
       /** Its probability with each. */
       readonly rate: (options: ClusterOptions) => number;
     }
@@ -259,6 +261,17 @@ export const faults = {
       const file = outputs.staged(chance);
       return file === undefined ? undefined : { where: file.token, does: () => file.remove() };
     },
+  },
+  /** A transaction of the store times out; it was applied, or will be, or is lost. */
+  "unknown-outcomes": { comes: "with the store", store: "etcd", rate: ({ messageRate }) => messageRate },
+  /** A transaction of the store that was applied comes once more, after any time. */
+  "late-duplicates": { comes: "with the store", store: "etcd", rate: ({ messageRate }) => messageRate * 2 },
+  /** What was before is forgotten: watches break off, scans begin again. */
+  "compact-store": {
+    comes: "now and then",
+    store: "etcd",
+    onlyDelays: true,
+    aim: ({ server }) => ({ where: "its past", does: () => server.compact?.() }),
   },
 } as const satisfies Record<string, Fault>;
 

@@ -17,7 +17,6 @@ import type { Endpoint, Request } from "./network.ts";
 import { observedStore } from "./observed-store.ts";
 import { Process } from "./process.ts";
 import type { MasterHost, MasterLife, Scene } from "./scene.ts";
-import { stateClient } from "./state-client.ts";
 
 export class MasterMachine implements MasterHost {
   readonly host: string;
@@ -102,11 +101,11 @@ class MasterProcess implements MasterLife, Endpoint {
     timeline.after(chance.between(10, options.leaseMs / 4), () => machine.start());
   }
 
-  #lead(): Promise<Master> {
-    const { network, server, options, outputs, observer } = this.#scene;
+  async #lead(): Promise<Master> {
+    const { options, outputs, observer } = this.#scene;
     const { process } = this;
-    return createMaster({
-      store: observedStore(stateClient(process, network, server, options), this, observer),
+    return await createMaster({
+      store: observedStore(await this.#scene.openStore(process), this, observer),
       storage: outputs.clientOf(process),
       clock: process.clock,
       heartbeatMs: options.heartbeatMs,

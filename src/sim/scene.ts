@@ -8,7 +8,7 @@ import type { Fact } from "../schedule/facts.ts";
 import type { Cluster } from "../schedule/state/state.ts";
 import type { SchedulerEvent, SchedulerOptions, Step } from "../schedule/step.ts";
 import type { RunAttempt } from "../slot/messages.ts";
-import type { Change } from "../state/store.ts";
+import type { Change, StateStore } from "../state/store.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { OnLate } from "../worker/agent/options.ts";
 import type { Bundle, TaskSlot } from "../worker/slots/task-slot.ts";
@@ -17,7 +17,7 @@ import type { Disk } from "./disk.ts";
 import type { FaultKind } from "./faults.ts";
 import type { Network, Request } from "./network.ts";
 import type { Process } from "./process.ts";
-import type { StateServer } from "./state-server.ts";
+import type { StateService } from "./state-server.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** How it is tuned. A seed decides it before anything happens; each kind of world throws its own. */
@@ -54,7 +54,9 @@ export interface ClusterOptions {
   readonly stepsDownByClock: boolean;
   /** A restarted worker listens where it did before. */
   readonly samePorts: boolean;
-  /** Changes per transaction of the store. */
+  /** What masters keep their state in: a store that is the simulation's own, or etcd, by the product's client of it. */
+  readonly store: "session" | "etcd";
+  /** Changes per transaction of the store that is the simulation's own. */
   readonly transactionMax: number;
   /** In the end everything works again; or a core does, and each of the others stays bad in its way for ever. */
   readonly healed: "all" | "core";
@@ -67,7 +69,9 @@ export interface Scene {
   readonly chance: Chance;
   readonly slotChance: Chance;
   readonly network: Network;
-  readonly server: StateServer;
+  readonly server: StateService;
+  /** A master's end of the store. */
+  openStore(process: Process): Promise<StateStore>;
   readonly masters: readonly MasterHost[];
   readonly workers: readonly WorkerHost[];
   readonly clients: readonly Client[];

@@ -41,6 +41,8 @@ export interface StateService extends Endpoint {
   slowUntil: number;
   /** Leadership goes to whoever waits for it, though its holder is well (etcd issue 15247). */
   depose(): void;
+  /** Forgets what was before; undefined: it keeps nothing of that. */
+  compact?(): void;
   /** Whether the leader of that epoch must know by its own clock that it leads no more. */
   hasExpired(epoch: number): boolean;
 }

@@ -9,7 +9,8 @@ import { Nemesis } from "./nemesis.ts";
 import { Network } from "./network.ts";
 import { Process } from "./process.ts";
 import type { Client, ClusterOptions, Observer, Outputs, Scene, Slots } from "./scene.ts";
-import { StateServer } from "./state-server.ts";
+import type { StateService, StoreWatcher } from "./state-server.ts";
+import { type SimulatedStore, simulatedStore } from "./store.ts";
 import { Timeline } from "./timeline.ts";
 import { Trace } from "./trace.ts";
 import { WorkerMachine } from "./worker.ts";
@@ -36,7 +37,8 @@ export abstract class World implements Scene {
   readonly chance: Chance;
   readonly slotChance: Chance;
   readonly network: Network;
-  readonly server: StateServer;
+  readonly server: StateService;
+  readonly openStore: SimulatedStore["open"];
   masters: readonly MasterMachine[] = [];
   workers: readonly WorkerMachine[] = [];
   readonly core = new Set<string>();
@@ -60,7 +62,7 @@ export abstract class World implements Scene {
     const { timeline } = this;
     this.network = new Network(timeline, new Chance(seed, 4), options.leaseMs, this.comes);
     const store = new Process(timeline, "store", this.chance.random, 0);
-    this.server = new StateServer(store, () => timeline.now, new Chance(seed, 5), options, {
+    const watcher: StoreWatcher = {
       stored: (change, before, epoch) => this.observer.stored?.(change, before, epoch),
       led: (epoch, host) => {
         if (epoch > 1) this.masterChanges++;
@@ -76,7 +78,10 @@ export abstract class World implements Scene {
         this.note("commit cut");
         this.observer.commitCut?.();
       },
-    });
+    };
+    const { server, open } = simulatedStore(this, store, new Chance(seed, 5), watcher);
+    this.server = server;
+    this.openStore = open;
     this.network.answerAt("store", this.server);
     this.#nemesisChance = new Chance(seed, 8);
   }

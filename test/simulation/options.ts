@@ -2,7 +2,7 @@
 // knows. A world with all of them never gets far, so each has a random half (swarm testing: Groce et al., ISSTA
 // 2012).
 import { Chance } from "../../src/sim/chance.ts";
-import { type FaultKind, faultKinds } from "../../src/sim/faults.ts";
+import { type FaultKind, faultKinds, faultOf } from "../../src/sim/faults.ts";
 import type { ClusterOptions } from "../../src/sim/scene.ts";
 
 export interface SimOptions extends ClusterOptions {
@@ -26,7 +26,14 @@ export function optionsOf(seed: number, profile: Profile = {}): SimOptions {
   const chance = new Chance(seed, 1);
   const leaseMs = chance.one([3_000, 5_000, 10_000]);
   const intensity = chance.one([0.1, 0.15, 0.25, 0.5]);
-  const faults = new Set(faultKinds.filter(() => chance.happens(0.5)));
+  const ofAnyStore = (kind: FaultKind) => faultOf(kind).store === undefined;
+  const faults = new Set(faultKinds.filter(ofAnyStore).filter(() => chance.happens(0.5)));
+  // By dice of their own, so that worlds with another store stay as they are.
+  const storeChance = new Chance(seed, 11);
+  const store = storeChance.one(["session", "session", "etcd"] as const);
+  for (const kind of faultKinds) {
+    if (faultOf(kind).store === store && storeChance.happens(0.7)) faults.add(kind);
+  }
   for (const kind of profile.without ?? []) faults.delete(kind);
   for (const kind of profile.faults ?? []) faults.add(kind);
   const thrown: SimOptions = {
@@ -53,6 +60,7 @@ export function optionsOf(seed: number, profile: Profile = {}): SimOptions {
     stepsDownByClock: chance.happens(0.5),
     samePorts: chance.happens(0.5),
     storage: chance.one(["rename", "copy"]),
+    store,
     transactionMax: chance.one([1, 3, 1000]),
     mapsMax: chance.one([1, 4, 8]),
     partitionsMax: chance.one([1, 3, 5]),

@@ -49,6 +49,7 @@ export function optionsOf(seed: number): SimOptions {
     attemptRate: chance.one([0.1, 0.2, 0.3]),
     attemptLeases: chance.one([0.1, 0.2, 0.4]),
     adoptMs: chance.happens(0.5) ? leaseMs : 0,
+    store: "session",
     transactionMax: chance.one([1, 3, 1000]),
     stepsDownByClock: chance.happens(0.5),
     splits: 6 + chance.below(19),

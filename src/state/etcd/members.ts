@@ -1,5 +1,5 @@
 // Calls to a cluster of etcd: one member at a time, the next one where that does not answer. Every try has a deadline.
-import { type CallOptions, type Client, createClient, type Interceptor } from "@connectrpc/connect";
+import { type CallOptions, type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { MillraceError } from "../../base/error.ts";
 import { MiB } from "../../base/limits.ts";
@@ -24,8 +24,18 @@ export interface Member {
   readonly lease: Client<typeof Lease>;
   readonly watch: Client<typeof Watch>;
   readonly auth: Client<typeof Auth>;
-  readonly session: Session;
+  readonly connection: Connection;
 }
+
+/** A way to a member, made before it is used. */
+export interface Connection {
+  readonly transport: Transport;
+  /** Ends it, with all calls that are under way. */
+  close(): void;
+}
+
+/** `token`: what calls are made with, once a user has logged in. */
+export type Connect = (address: string, token: () => string | undefined) => Connection;
 
 export interface CallBounds {
   /** When the call is given up, whichever member it is at. By the clock. Default: never. */
@@ -51,10 +61,16 @@ export class Members {
   #current = 0;
   #token: string | undefined;
 
-  constructor(address: EtcdAddress, clock: Clock) {
+  /** `connect`: how members are reached. Default: by gRPC over HTTP/2. */
+  constructor(address: EtcdAddress, clock: Clock, connect: Connect = grpc(address)) {
     this.#address = address;
     this.#clock = clock;
-    this.#members = address.members.map((member) => this.#open(member));
+    this.#members = address.members.map((member) =>
+      memberOf(
+        member,
+        connect(member, () => this.#token),
+      ),
+    );
   }
 
   /**
@@ -99,7 +115,7 @@ export class Members {
   }
 
   close(): void {
-    for (const { session } of this.#members) session.abort();
+    for (const { connection } of this.#members) connection.close();
   }
 
   async #logIn({ auth }: Member, options: CallOptions): Promise<void> {
@@ -108,12 +124,26 @@ export class Members {
     const { token } = await auth.authenticate({ name: user.name, password: user.password.reveal() }, options);
     this.#token = token;
   }
+}
 
-  #open(address: string): Member {
-    const session = new Session({ authority: address, tls: this.#address.tls, pingMs });
+function memberOf(address: string, connection: Connection): Member {
+  const { transport } = connection;
+  return {
+    address,
+    connection,
+    kv: createClient(KV, transport),
+    lease: createClient(Lease, transport),
+    watch: createClient(Watch, transport),
+    auth: createClient(Auth, transport),
+  };
+}
+
+function grpc({ tls }: EtcdAddress): Connect {
+  return (address, token) => {
+    const session = new Session({ authority: address, tls, pingMs });
     const bearer: Interceptor = (next) => (request) => {
-      if (this.#token !== undefined && request.service.typeName !== Auth.typeName)
-        request.header.set("token", this.#token);
+      const found = token();
+      if (found !== undefined && request.service.typeName !== Auth.typeName) request.header.set("token", found);
       return next(request);
     };
     const transport = createGrpcTransport({
@@ -123,13 +153,6 @@ export class Members {
       readMaxBytes: answerBytesMax,
       acceptCompression: [],
     });
-    return {
-      address,
-      session,
-      kv: createClient(KV, transport),
-      lease: createClient(Lease, transport),
-      watch: createClient(Watch, transport),
-      auth: createClient(Auth, transport),
-    };
-  }
+    return { transport, close: () => session.abort() };
+  };
 }

@@ -8,7 +8,7 @@ import { batchesOf, LargeValues } from "./batches.ts";
 import { changed, type ElectionParts, look, win } from "./election.ts";
 import { Layout } from "./layout.ts";
 import type { Lease } from "./lease.ts";
-import { Members } from "./members.ts";
+import { type Connect, Members } from "./members.ts";
 import { scanRecords } from "./scan.ts";
 import { findLarge } from "./tidy.ts";
 import { Writer } from "./writer.ts";
@@ -21,6 +21,8 @@ const defaultLeaseMs = 5000;
 
 export interface EtcdStoreOptions extends EtcdOptions {
   readonly clock?: Clock;
+  /** How members are reached. Default: by gRPC over HTTP/2. */
+  readonly connect?: Connect;
 }
 
 /**
@@ -29,8 +31,8 @@ export interface EtcdStoreOptions extends EtcdOptions {
  */
 export async function openEtcdStore(rest: string, options: EtcdStoreOptions = {}): Promise<StateStore> {
   const address = parseEtcd(rest, options);
-  const { clock = systemClock, leaseMs = defaultLeaseMs } = options;
-  const members = new Members(address, clock);
+  const { clock = systemClock, leaseMs = defaultLeaseMs, connect } = options;
+  const members = new Members(address, clock, connect);
   const parts = { members, layout: new Layout(address.root), clock, leaseMs };
   try {
     await look(parts, { until: clock.now() + openMs });

@@ -118,7 +118,11 @@ function apply(records: Records, changes: readonly Change[]): void {
 }
 
 /** Among some keys, and of how many there are. */
-function firstDifference(expected: Records, records: Records, keys: Iterable<string>): string | undefined {
+function firstDifference(
+  expected: Records,
+  records: ReadonlyMap<string, Uint8Array>,
+  keys: Iterable<string>,
+): string | undefined {
   for (const key of keys) {
     const [must, is] = [expected.get(key), records.get(key)];
     if (must === undefined ? is !== undefined : is === undefined || Buffer.compare(must, is) !== 0)
