@@ -19,6 +19,8 @@ const may = {
   wire: ["base", "protocol", "job:types", "input:types", "sort:types", "storage:types"],
   rpc: ["base", "protocol", "wire", "job:types"],
   shuffle: ["base", "sort", "kernel:types", "rpc/server/http:types", "rpc/access"],
+  // How far attempts have come, in files of their worker.
+  checkpoint: ["base", "sort", "wire", "protocol:types", "output:types"],
   // Who decides: pure.
   schedule: [
     "base",
@@ -31,10 +33,37 @@ const may = {
     "storage:types",
     "state:types",
   ],
-  state: ["base"],
+  // A client of etcd, which has messages and connections as our own calls have.
+  state: ["base", "wire/gen/etcd", "rpc/client/session"],
   // Who works: the stages of a job, and the process that runs them.
-  task: ["base", "job", "format", "input", "storage", "kernel", "sort", "shuffle", "output", "protocol"],
-  slot: ["base", "task", "sort", "shuffle", "storage", "tier", "kernel", "wire", "protocol", "rpc", "job", "input"],
+  task: [
+    "base",
+    "job",
+    "format",
+    "input",
+    "storage",
+    "kernel",
+    "sort",
+    "shuffle",
+    "output",
+    "protocol",
+    "checkpoint:types",
+  ],
+  slot: [
+    "base",
+    "task",
+    "checkpoint",
+    "sort",
+    "shuffle",
+    "storage",
+    "tier",
+    "kernel",
+    "wire",
+    "protocol",
+    "rpc",
+    "job",
+    "input",
+  ],
   // The processes.
   worker: [
     "base",

@@ -10,7 +10,7 @@ const longest = [
   "test/package/install.test.ts",
   "test/cli/test.test.ts",
   "test/cli/late-errors.test.ts",
-  "test/cluster/chaos.test.ts",
+  "test/chaos/chaos.test.ts",
   "test/faults/slots.test.ts",
   "test/cluster/run.test.ts",
   "test/docs/docs.test.ts",

@@ -53,6 +53,7 @@ const spec = {
   skipBad: 0,
   params: "{}",
   taskTimeoutMs: 600_000,
+  checkpointMs: 0,
   taskLimitMs: undefined,
   nondeterministic: "rerun",
   replaces: undefined,
@@ -107,7 +108,6 @@ try {
       boundaries: plan.boundaries,
       skip: [],
       skipBad: 0,
-      from: undefined,
     });
     runs.push(done.run!);
   }

@@ -30,6 +30,19 @@ export const mutants = [
     patches: [patch("src/state/memory.ts", "if (lost.signal.aborted) throw notLeader(own);", "")],
   },
   {
+    name: "a commit that broke off is taken for whole",
+    source: "fault 31",
+    invariants: ["I19"],
+    profile: { faults: masterFaults, change: { transactionMax: 1 } },
+    patches: [
+      patch(
+        "src/sim/state-client.ts",
+        "        throw error;\n      }\n    },\n    async resign()",
+        "      }\n    },\n    async resign()",
+      ),
+    ],
+  },
+  {
     name: "a worker follows orders of lower epochs",
     source: "fault 33",
     invariants: ["I3"],
@@ -592,8 +605,8 @@ export const mutants = [
     patches: [
       patch(
         "src/worker/agent/agent.ts",
-        "if (this.#running.size === 0 && this.#runs.jobs().length === 0) this.#released?.resolve();",
-        "if (this.#running.size === 0) this.#released?.resolve();",
+        "if (this.#mayLeave || this.#runs.jobs().length === 0) this.#released?.resolve();",
+        "this.#released?.resolve();",
       ),
     ],
   },

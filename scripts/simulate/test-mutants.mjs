@@ -8,19 +8,41 @@ export const testMutants = [
     name: "LevelDB commits without a sync",
     source: "Jepsen NATS 2.12.1, fault 31",
     test: "src/state/leveldb-sync.test.ts",
-    patches: [patch("src/state/leveldb.ts", "{ sync: true }", "{ sync: false }")],
+    patches: [patch("src/state/leveldb.ts", "(batch, { sync: true })", "(batch, { sync: false })")],
+  },
+  {
+    name: "a commit is acknowledged before LevelDB has it",
+    source: "Jepsen NATS 2.12.1, fault 31",
+    test: "test/crash/state.test.ts",
+    patches: [
+      patch("src/state/leveldb.ts", "      await database.batch(batch, {", "      void database.batch(batch, {"),
+    ],
+  },
+  {
+    name: "a publish that was cut off is in its own way",
+    source: "ALICE, fault 64",
+    test: "test/crash/publish.test.ts",
+    patches: [
+      patch(
+        "src/storage/local/publish.ts",
+        'await unless(["EEXIST"], fs.promises.mkdir(hidden.publish));',
+        "await fs.promises.mkdir(hidden.publish);",
+      ),
+    ],
   },
   {
     name: "a staged file is closed without fsync",
     source: "ALICE, fault 64",
     test: "src/storage/local/power.test.ts",
-    patches: [patch("src/storage/local/stage.ts", "      this.#fs.fsyncSync(this.#fd);\n", "")],
+    patches: [
+      patch("src/storage/local/stage.ts", "this.#fs.fsyncSync(this.#fd);\n      this.#close();", "this.#close();"),
+    ],
   },
   {
     name: "the folder of a staged file is not synced",
     source: "ALICE, fault 64",
     test: "src/storage/local/power.test.ts",
-    patches: [patch("src/storage/local/stage.ts", "      syncDirectory(this.#fs, this.#hidden.files);\n", "")],
+    patches: [patch("src/storage/local/stage.ts", "    syncDirectory(this.#fs, this.#hidden.files);\n", "")],
   },
   {
     name: "folders above staged files are not synced before the decision",
@@ -105,5 +127,45 @@ export const testMutants = [
         "if (winner?.runLost === whyLost.unheard)",
       ),
     ],
+  },
+  {
+    name: "a staged length is trusted without its checksum",
+    source: "a file system that loses pages (ALICE)",
+    test: "src/storage/local/local.test.ts",
+    patches: [patch("src/storage/staged-prefix.ts", "if (sha256() !== prefix.sha256)", "if (prefix.bytes < 0)")],
+  },
+  {
+    name: "a reduce goes on from a checkpoint of other map outputs",
+    source: "runs of another mapVersion",
+    test: "src/task/reduce/checkpoint.test.ts",
+    patches: [
+      patch("src/task/reduce/task.ts", "if (from !== undefined && !Buffer", "if (from?.pairs === -1 && !Buffer"),
+    ],
+  },
+  {
+    name: "what a reduce skips is not compared with its checkpoint",
+    source: "what is skipped is still verified",
+    test: "src/task/reduce/checkpoint.test.ts",
+    patches: [
+      patch(
+        "src/task/reduce/side.ts",
+        "if (wanted?.groups !== groups || wanted.pairs !== pairs ||",
+        "if (pairs < 0 ||",
+      ),
+    ],
+  },
+  {
+    name: "a worker may leave while a reduce reads from it",
+    source: "put in by hand; fault 92",
+    test: "src/schedule/handover.test.ts",
+    patches: [
+      patch("src/schedule/handover.ts", "mapVersion === undefined || mapVersion < version", "mapVersion === -1"),
+    ],
+  },
+  {
+    name: "a copy of a run counts before its blocks were verified",
+    source: "fault 53",
+    test: "src/worker/disk/received-run.test.ts",
+    patches: [patch("src/worker/disk/received-run.ts", "      await verify(reader);\n", "")],
   },
 ];

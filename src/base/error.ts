@@ -12,6 +12,8 @@ export interface ErrorDetails {
   readonly retry?: Retry;
   /** What was thrown underneath. Default: the error has no cause. */
   readonly cause?: unknown;
+  /** With `not-leader`, the address of the master that leads. Default: none is known. */
+  readonly leader?: string | undefined;
 }
 
 /**
@@ -30,11 +32,14 @@ export class MillraceError extends Error {
   readonly code: ErrorCode;
   /** Whether trying again may help: "never", "same" (the same again) or "elsewhere" (on another worker). */
   readonly retry: Retry;
+  /** With `not-leader`, the address of the master that leads; undefined where none is known. */
+  readonly leader: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.retry = details.retry ?? "never";
+    this.leader = details.leader;
   }
 }
 

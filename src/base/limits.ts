@@ -120,6 +120,8 @@ export const limits = {
   infrastructureFailuresMax: 16,
   digestRollbacksMax: 3,
   taskTimeoutMs: 10 * 60_000,
+  /** At most this much of a task is done again where an attempt at it is interrupted; tasks are mostly shorter. */
+  checkpointMs: 30_000,
   /** A job's module that takes longer to load, or to be read and bundled, is stuck: an import takes seconds at most. */
   loadMs: 60_000,
   /** A user who waits for a module is told so when it loads for longer than this. */
@@ -178,6 +180,8 @@ export const limits = {
   // what a report may say (protocol/check-report.ts)
   /** Workers that one master knows (`--max-workers`): some kilobytes each. */
   workersMax: 10_000,
+  /** Addresses of masters in one list: each may be asked before a call is answered. */
+  mastersMax: 16,
   /** The same bound as for `--slots` of a worker. */
   slotsPerWorkerMax: 1_024,
   /**
@@ -310,6 +314,14 @@ export const limits = {
   serveAhead: 8,
   /** Footers that are held, so that a run's footer is read once and not once per partition. */
   footerCacheBytes: 64 * MiB,
+
+  /** Copies of runs of workers that leave: those that one worker is told to make at a time, and makes at once. */
+  copiesPerWorkerMax: 16,
+  copiesAtOnce: 2,
+  /** Why a copy failed, as it is reported. */
+  copyWhyCharsMax: 500,
+  /** What a worker that leaves sends of its runs, to all peers together. */
+  copyBytesPerSecond: 64 * MiB,
 
   // messages
   /** Runs whose holders travel in one message: about 2 MB. */

@@ -45,6 +45,19 @@ export function parseDuration(text: string, what: string): number {
   return ms;
 }
 
+/** Parses a duration, or "off", which is 0. */
+export function parseInterval(text: string, what: string): number {
+  if (text.trim().toLowerCase() === "off") return 0;
+  try {
+    return parseDuration(text, what);
+  } catch {
+    throw new MillraceError(
+      "wrong-usage",
+      `${what} takes a time such as 30s or 10m, or off, not ${JSON.stringify(text)}`,
+    );
+  }
+}
+
 /** 1536 → "1.50 KiB"; three significant digits. */
 export function formatBytes(bytes: number): string {
   let value = bytes;

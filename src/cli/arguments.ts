@@ -4,10 +4,11 @@ import { resolve } from "node:path";
 import { InvalidArgumentError } from "commander";
 import { MillraceError } from "../base/error.ts";
 import { isUrl, refuseNoPath } from "../base/paths.ts";
-import { parseDuration, parseSize } from "../base/units.ts";
+import { parseDuration, parseInterval, parseSize } from "../base/units.ts";
 import { parseWords } from "../base/words.ts";
-import { parseAddress } from "../rpc/client/address.ts";
+import { parseAddresses } from "../rpc/client/address.ts";
 import { parseListen } from "../rpc/server/listen-address.ts";
+import { type Notice, parseNotice } from "../worker/node/notice.ts";
 
 export function count(name: string, min: number, max: number): (text: string) => number {
   return (text) => {
@@ -36,6 +37,14 @@ export function size(name: string): (text: string) => number {
 
 export function time(name: string): (text: string) => number {
   return (text) => explained(() => parseDuration(text, name));
+}
+
+export function interval(name: string): (text: string) => number {
+  return (text) => explained(() => parseInterval(text, name));
+}
+
+export function notice(text: string): Notice {
+  return explained(() => parseNotice(text));
 }
 
 /** Commander shows an InvalidArgumentError with the option's usage. */
@@ -123,6 +132,16 @@ export function path(option: string): (text: string) => string {
   return (text) => resolve(plainPath(option, text));
 }
 
+/** Whether a state is a store that several masters reach, instead of a directory. */
+export function isSharedStore(state: string): boolean {
+  return /^etcd:\/\//i.test(state);
+}
+
+/** The directory of a master's state, or the name of a store. */
+export function state(text: string): string {
+  return isSharedStore(text) ? text : path("--state")(text);
+}
+
 /** A folder as it was given, for messages: it is resolved when the run begins. */
 export function folder(option: string): (text: string) => string {
   return (text) => plainPath(option, text);
@@ -173,9 +192,9 @@ export function pathArguments(
   return (text, previous = []) => [...previous, parse(text)];
 }
 
-/** The address of a cluster, as it was given. */
+/** The address of a cluster, or those of its masters with commas between, as they were given. */
 export function address(text: string): string {
-  explained(() => parseAddress(text));
+  explained(() => parseAddresses(text));
   return word("--master", "an address")(text);
 }
 

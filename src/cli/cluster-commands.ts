@@ -1,11 +1,11 @@
 // The commands of a cluster. Each one's file, and with it all that talks to a network, is loaded only when it runs.
 
-import type { Command } from "commander";
+import { Argument, type Command, Option } from "commander";
 import { limits } from "../base/limits.ts";
-import { formatCount } from "../base/units.ts";
-import { count, listen, path, size, time, word } from "./arguments.ts";
+import { formatCount, parseDuration } from "../base/units.ts";
+import { count, listen, notice, path, pathArgument, size, state, time, word } from "./arguments.ts";
 import { below } from "./help-text.ts";
-import { addMasterOptions, addServiceOptions, neededMaster } from "./options.ts";
+import { addMasterOptions, addServiceOptions, addStoreOptions, neededMaster, optionOf } from "./options.ts";
 
 const jobWord = word("JOB", "the id of a job, or the first digits of it");
 const jobArgument = ["<job>", "the job's id, or the first digits of it", jobWord] as const;
@@ -22,17 +22,28 @@ export function addClusterCommands(millrace: Command): void {
   addCancel(millrace);
   addRetry(millrace);
   addDrain(millrace);
+  addToken(millrace);
 }
 
 function addMaster(millrace: Command): void {
-  addServiceOptions(
+  const master = addServiceOptions(
     millrace
       .command("master")
       .description("lead a cluster: hand out tasks, keep its state")
       .requiredOption(
         "--state <dir>",
-        "for all that the master knows, on a local disk; made where it is missing",
-        path("--state"),
+        "for all that the master knows: a directory on a local disk, made where it is missing, or etcd://HOST:PORT,… for a cluster of several masters",
+        state,
+      )
+      .option(
+        "--tokens <dir>",
+        "the token files, the same on all masters (default: DIR/tokens, made where they are missing)",
+        path("--tokens"),
+      )
+      .option(
+        "--blobs <dir>",
+        "with etcd: for bundles, side files and event logs, a directory that all masters see",
+        path("--blobs"),
       )
       .option(
         "--listen <host:port>",
@@ -50,22 +61,28 @@ function addMaster(millrace: Command): void {
       "--max-workers <n>",
       `workers that it knows at a time (default: ${formatCount(limits.workersMax)})`,
       count("--max-workers", 1, 1_000_000),
-    )
+    );
+  addStoreOptions(master)
+    .addOption(new Option("--with-parent", "end when standard input ends").default(false).hideHelp())
     .addHelpText(
       "after",
       below(`
 Makes tokens in DIR/tokens (admin, submit, worker, read) and leaves one where this user's commands find it. Listens beyond
 this machine only with TLS. SIGTERM and Ctrl-C end it; started again with the same DIR it goes on where it stopped.
 
+With etcd any number of masters may be started: one leads, the others wait for their turn and tell callers who leads. One
+that has lost its leadership ends, so that whatever supervises it starts it again.
+
 Examples:
   millrace master --state /var/lib/millrace/state
-  millrace master --state /var/lib/millrace/state --listen m1:7070 --tls-cert m1.pem --tls-key m1.key --ca ca.pem`),
+  millrace master --state /var/lib/millrace/state --listen m1:7070 --tls-cert m1.pem --tls-key m1.key --ca ca.pem
+  millrace master --state etcd://e1:2379,e2:2379,e3:2379 --tokens tokens --blobs /shared/millrace`),
     )
     .action(async (flags) => (await import("./commands/master.ts")).masterCommand(flags));
 }
 
 function addWorker(millrace: Command): void {
-  addServiceOptions(
+  const worker = addServiceOptions(
     millrace
       .command("worker")
       .description("work for a cluster: run tasks of its jobs, keep map outputs for the others")
@@ -100,18 +117,48 @@ function addWorker(millrace: Command): void {
         "--token-file <file>",
         "holds the worker token (default: $MILLRACE_TOKEN_FILE, else the master's on this machine)",
         path("--token-file"),
+      )
+      .option(
+        "--notice <file:path|command:...>",
+        "a file that appears, or a command that ends with 0, when this machine goes away: it drains then",
+        notice,
+      )
+      .option(
+        "--notice-within <time>",
+        "how long it may stay after such a notice",
+        time("--notice-within"),
+        parseDuration("100s", "--notice-within"),
       ),
   )
+    .optionsGroup("A master beside it:")
+    .option("--standby", "stand for election too: a master as a process of its own, with the options below", false)
+    .option("--state <dir>", "the cluster's store, etcd://HOST:PORT,…", state)
+    .option("--tokens <dir>", "the token files, the same on all masters", path("--tokens"))
+    .option(
+      "--blobs <dir>",
+      "for bundles, side files and event logs, a directory that all masters see",
+      path("--blobs"),
+    )
+    .option("--listen-master <host:port>", "where workers and commands reach that master", listen)
+    .option(
+      "--standby-beside-jobs",
+      "although jobs' code, which runs as the same user, could read the tokens and what opens the store",
+      false,
+    );
+  addStoreOptions(worker)
     .addHelpText(
       "after",
       below(`
 Runs the code of whoever may submit jobs, as this user. SIGTERM and Ctrl-C drain it: what runs is finished or handed back, and
-map outputs are served until nobody needs them; a second one ends it at once. Start it again with the same DIR.
+map outputs that are needed are copied to other workers; a second one ends it at once. Start it again with the same DIR.
 
 Examples:
   millrace worker --master http://127.0.0.1:7070 --work-dir /var/lib/millrace/work
   millrace worker --master https://m1:7070 --token-file worker-token --name w1 --listen w1:7071 --work-dir /var/lib/millrace/work \\
-    --slots 4 --memory 8GB --tls-cert w1.pem --tls-key w1.key --ca ca.pem`),
+    --slots 4 --memory 8GB --tls-cert w1.pem --tls-key w1.key --ca ca.pem
+  millrace worker --master http://127.0.0.1:7070,http://127.0.0.1:7080 --work-dir work --standby --standby-beside-jobs \\
+    --state etcd://127.0.0.1:2379 --tokens tokens --blobs /shared/millrace --listen-master 127.0.0.1:7080
+  millrace worker --master http://127.0.0.1:7070 --work-dir work --notice file:/run/leave --notice-within 25s`),
     )
     .action(async (flags) => (await import("./commands/worker.ts")).workerCommand(flags));
 }
@@ -177,11 +224,38 @@ function addRetry(millrace: Command): void {
 }
 
 function addDrain(millrace: Command): void {
-  addMasterOptions(millrace.command("drain").description("let a worker finish, and give it nothing new"))
+  addMasterOptions(millrace.command("drain").description("let a worker finish, hand over what others need, and end"))
     .argument(
       "<worker>",
       "the worker's id, or the first letters of it",
       word("WORKER", "the id of a worker, or the first letters of it"),
     )
+    .option(
+      "--within <time>",
+      "when it has to be gone, whatever is left (default: what runs gets a minute, map outputs half an hour)",
+      time("--within"),
+    )
     .action(async (worker, flags) => (await import("./commands/drain.ts")).drainCommand(worker, flags));
+}
+
+function addToken(millrace: Command): void {
+  millrace
+    .command("token")
+    .description("make the token files of a cluster with several masters")
+    .addArgument(new Argument("<what>", "new: one token for each of admin, submit, worker and read").choices(["new"]))
+    .argument("<dir>", "a folder for the files, made where it is missing", pathArgument("the folder of tokens"))
+    .addOption(optionOf("json", undefined, "Options:"))
+    .addHelpText(
+      "after",
+      below(`
+All masters of a cluster need the same files (--tokens), readable by their user alone. Commands need one of them, workers the
+one called worker (--token-file).
+
+Examples:
+  millrace token new tokens
+  millrace master --state etcd://e1:2379,e2:2379,e3:2379 --tokens tokens --blobs /shared/millrace`),
+    )
+    .action(async (what, directory, flags) =>
+      (await import("./commands/token.ts")).tokenCommand(what, directory, flags),
+    );
 }

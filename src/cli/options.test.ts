@@ -61,6 +61,8 @@ function hostileValues(option: Option): readonly string[] {
       return [...blank, "x", ":1", "127.0.0.1", "127.0.0.1:99999", "a:b", "1:2:3"];
     case "program":
       return [...blank, "'not closed"];
+    case "file:path|command:...":
+      return [...blank, "x", "file:", "command:", "/run/leave"];
     case "host":
     case "name":
       return [...blank, "a b", "a\0b"];

@@ -20,6 +20,7 @@ import {
   count,
   delimiter,
   folder,
+  interval,
   namedPath,
   namedPaths,
   output,
@@ -101,6 +102,8 @@ function parserOf(option: RunOption, flag: string) {
       return size(flag);
     case "duration":
       return time(flag);
+    case "interval":
+      return interval(flag);
     case "output":
       return output;
     case "folder":
@@ -198,8 +201,27 @@ export function addMasterOptions(command: Command): Command {
 
 /** `--master` of a command that is nothing without a cluster. */
 export function neededMaster(): Option {
-  const help = "the cluster's address, like https://m1:7070 (default: $MILLRACE_MASTER)";
+  const help =
+    "the cluster's address, like https://m1:7070, or those of its masters with commas between (default: $MILLRACE_MASTER)";
   return optionOf("master", help, "Options:").argParser(address).makeOptionMandatory();
+}
+
+/** Adds what a store of several masters needs beside its address. */
+export function addStoreOptions(command: Command): Command {
+  return command
+    .option("--state-ca <file>", "certificate that those of etcd's members are signed by (PEM)", path("--state-ca"))
+    .option("--state-cert <file>", "certificate by which etcd knows this machine (PEM)", path("--state-cert"))
+    .option("--state-key <file>", "its key (PEM)", path("--state-key"))
+    .option("--state-user <name>", "a user of etcd", word("--state-user", "a name"))
+    .option("--state-password-file <file>", "holds that user's password", path("--state-password-file"));
+}
+
+export interface StoreFlags {
+  readonly stateCa?: string;
+  readonly stateCert?: string;
+  readonly stateKey?: string;
+  readonly stateUser?: string;
+  readonly statePasswordFile?: string;
 }
 
 /** Adds the options of `master` and `worker`. */

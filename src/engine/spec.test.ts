@@ -60,6 +60,7 @@ test("what is not said is filled in, so that a spec is complete", async () => {
     skipBad: 0,
     params: "{}",
     taskTimeoutMs: 600_000,
+    checkpointMs: 30_000,
     taskLimitMs: undefined,
     nondeterministic: "rerun",
     replaces: undefined,

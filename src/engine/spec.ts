@@ -42,6 +42,8 @@ export interface SubmitOptions {
   readonly skipBad?: number;
   readonly taskTimeoutMs?: number;
   readonly taskLimitMs?: number;
+  /** 0: no checkpoints. Default `limits.checkpointMs`. */
+  readonly checkpointMs?: number;
 }
 
 export interface SpecParts {
@@ -113,6 +115,7 @@ export async function sizedSpec(
     ...(paramsValue !== undefined && { paramsValue }),
     taskTimeoutMs: options.taskTimeoutMs ?? limits.taskTimeoutMs,
     taskLimitMs: options.taskLimitMs,
+    checkpointMs: options.checkpointMs ?? limits.checkpointMs,
     nondeterministic: description.nondeterministic,
     replaces: parts.replaces,
     environment: parts.environment,

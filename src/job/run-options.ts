@@ -26,7 +26,10 @@ export type RunOptions<T extends JobTypes, Folder extends string = string> = Par
    * `defineJob`.
    */
   readonly module?: string;
-  /** Address of a cluster to run on, such as "https://m1:7070". Default: this process and child processes of it. */
+  /**
+   * Address of a cluster to run on, such as "https://m1:7070", or those of its masters with commas between. Default:
+   * this process and child processes of it.
+   */
   readonly master?: string;
   /**
    * Partitions, one part file each, from 1 to 10,000; not for map-only jobs. Default: the job's own `reducers`,
@@ -57,6 +60,11 @@ export type RunOptions<T extends JobTypes, Folder extends string = string> = Par
   readonly taskTimeout?: string;
   /** The longest that one try at a task may take in all. Default: there is no limit. */
   readonly taskLimit?: string;
+  /**
+   * A task writes down how far it has come at most once in this time; where it is interrupted, the next try goes on
+   * there. "off": each try begins at the beginning. Default "30s".
+   */
+  readonly checkpoint?: string;
   /** How many bad records the whole job may put aside as dead letters before it fails. Default 0. */
   readonly skipBad?: number;
   /** Folder or URL to publish the dead letters in. Default: `_dead-letters` in the output. */

@@ -39,6 +39,10 @@ export interface JobSpec {
   readonly paramsValue?: Uint8Array | undefined;
   readonly taskTimeoutMs: number;
   readonly taskLimitMs: number | undefined;
+  /**
+   * An attempt writes down how far it has come at most once in this time, for an attempt that goes on there; 0: never.
+   */
+  readonly checkpointMs: number;
   readonly nondeterministic: "rerun" | "fail";
   /** The identity of the directory that may be moved aside (`--overwrite`). */
   readonly replaces: string | undefined;

@@ -8,7 +8,7 @@ import { failpoint } from "../base/system/failpoint.ts";
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { Blobs, Hello, HistoryEvent, LogChunk, MasterApi, Submission, Welcome } from "../protocol/services.ts";
 import { checkHello, ourVersions } from "../protocol/versions.ts";
-import { type ClusterView, hasEnded, type JobView } from "../protocol/view.ts";
+import { type ClusterView, hasEnded, type JobView, type LeaderView } from "../protocol/view.ts";
 import type { History } from "./history.ts";
 import { type LogProxyOptions, logSources, readLog } from "./logs.ts";
 import { foldersOf, type Look, lookRequest } from "./look/look.ts";
@@ -22,6 +22,7 @@ const liveJobsMax = 1_000;
 
 export interface ApiParts {
   readonly master: Master;
+  readonly leader: LeaderView;
   readonly clock: Clock;
   readonly blobs: Blobs;
   readonly history: History;
@@ -110,8 +111,9 @@ export class Api implements MasterApi {
 
   async view(): Promise<ClusterView> {
     this.#throwIfStopped();
-    const { jobs, ...view } = this.#parts.master.view();
-    return { ...view, jobs: jobs.map(inOverview) };
+    const { master, leader } = this.#parts;
+    const { jobs, ...view } = master.view();
+    return { ...view, leader, jobs: jobs.map(inOverview) };
   }
 
   async *watch(job: JobId, signal?: AbortSignal): AsyncIterable<JobView> {
@@ -150,8 +152,8 @@ export class Api implements MasterApi {
     await this.#led(master.resume(job, writeProbes));
   }
 
-  async drain(worker: WorkerId): Promise<void> {
-    await this.#led(this.#parts.master.drain(worker));
+  async drain(worker: WorkerId, withinMs?: number): Promise<void> {
+    await this.#led(this.#parts.master.drain(worker, withinMs));
   }
 
   async *logs(job: JobId, attempt: string | undefined, signal?: AbortSignal): AsyncIterable<LogChunk> {

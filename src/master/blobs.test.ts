@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -99,6 +99,17 @@ describe("blobs on disk", () => {
   test("fault 66: half a blob that a killed master left is cleared away by the next", async () => {
     writeFileSync(join(directory, ".new-0123"), "half");
     await openBlobs(directory, clock);
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  test("where a predecessor may still be receiving, what it has of a blob stays for an hour", async () => {
+    writeFileSync(join(directory, ".new-0123"), "half");
+    const { mtimeMs } = statSync(join(directory, ".new-0123"));
+    hours = Math.floor((mtimeMs - Date.UTC(2026, 0, 1)) / 3_600_000);
+    await openBlobs(directory, clock, true);
+    expect(readdirSync(directory)).toEqual([".new-0123"]);
+    hours += 2;
+    await openBlobs(directory, clock, true);
     expect(readdirSync(directory)).toEqual([]);
   });
 });

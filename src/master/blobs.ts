@@ -1,7 +1,8 @@
 // Bundles and side files on the master's disk, one file per content, named by its SHA-256:
 //
 //   BLOBS/<64 hex digits>     complete, synced, read-only
-//   BLOBS/.new-<random>       being received; removed when the next master opens the directory
+//   BLOBS/.new-<random>       being received; removed when the next master opens the directory, or an hour later where
+//                             the one before may still be receiving
 //
 // A blob is removed when no live job needs it and it was not asked for within an hour: a client puts its blobs before
 // it submits.
@@ -31,10 +32,18 @@ export interface DiskBlobs extends Blobs {
   sweep(isNeeded: (sha256: string) => boolean): Promise<readonly string[]>;
 }
 
-/** Creates the directory if it is missing, and removes what a predecessor had received only in part. */
-export async function openBlobs(directory: string, clock: Clock): Promise<DiskBlobs> {
+/**
+ * Creates the directory if it is missing, and removes what a predecessor had received only in part. `isShared`: that
+ * one may still be there.
+ */
+export async function openBlobs(directory: string, clock: Clock, isShared = false): Promise<DiskBlobs> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  for (const name of await readdir(directory)) if (name.startsWith(newPrefix)) await rm(join(directory, name));
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    if (!name.startsWith(newPrefix)) continue;
+    if (isShared && clock.date().getTime() - (await stat(path).catch(gone)).mtimeMs < unusedMs) continue;
+    await rm(path, { force: true });
+  }
   /** A blob's path. Names that are not a SHA-256 are refused, so that paths never lead out of the directory. */
   const pathOf = (sha256: string): string => join(directory, blobName(sha256));
 
@@ -93,6 +102,12 @@ export async function openBlobs(directory: string, clock: Clock): Promise<DiskBl
       return removed;
     },
   };
+}
+
+/** A file that is removed meanwhile is as old as any. */
+function gone(error: unknown): { readonly mtimeMs: number } {
+  if (systemCode(error) === "ENOENT") return { mtimeMs: 0 };
+  throw error;
 }
 
 interface Receiving {

@@ -39,6 +39,8 @@ function levelOf(fact: Fact): "debug" | "info" | "warn" {
     case "attempt-won":
     case "attempt-revoked":
     case "map-output-restored":
+    case "map-output-moved":
+    case "copy-failed":
       return "debug";
     case "attempt-failed":
     case "attempt-lost":
@@ -102,6 +104,10 @@ export function factText(fact: Fact): string {
       return `its output file ${fact.why}: the task runs again`;
     case "map-output-restored":
       return "its output is there again";
+    case "map-output-moved":
+      return `its output lies on ${fact.worker} now, as ${fact.from} leaves`;
+    case "copy-failed":
+      return `${fact.worker} can't copy its output from ${fact.from}, which leaves: ${fact.why}`;
     case "holder-unreachable":
       return `${fact.worker} can't reach ${fact.holder}, which holds the output of ${attemptName(fact.attempt)}`;
     case "digest-changed":

@@ -57,6 +57,27 @@ describe("an event log", () => {
     expect(statSync(join(directory, `${job}.ndjson`)).mode & 0o077).toBe(0);
   });
 
+  test("of several leaderships is read as one, the oldest first, and each writes a file of its own", async () => {
+    history.append(event("a run without a cluster"));
+    await reopen({ epoch: () => 9 });
+    expect(await kinds()).toEqual([]);
+    history.append(event("job-submitted"));
+    await reopen({ epoch: () => 10 });
+    // The one before has not noticed its end.
+    const former = await openHistory(directory, { clock, epoch: () => 9 });
+    history.append(event("attempt-adopted"));
+    await history.flush();
+    former.append(event("attempt-started"));
+    await former.close();
+    expect(await kinds()).toEqual(["job-submitted", "attempt-started", "attempt-adopted"]);
+    expect(await kinds("f".repeat(32))).toEqual([]);
+    await history.sweep(() => false);
+    expect(readdirSync(directory)).toContain(`${job}.9.ndjson`);
+    await reopen({ epoch: () => 11, filesMax: 1 });
+    await history.sweep(() => false);
+    expect(readdirSync(directory)).toHaveLength(1);
+  });
+
   test("a line that a crash has cut off is skipped, and what follows is not", async () => {
     history.append(event("job-submitted"));
     await history.flush();

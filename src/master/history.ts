@@ -3,6 +3,7 @@
 // are only counted.
 //
 //   HISTORY/<job>.ndjson
+//   HISTORY/<job>.<epoch>.ndjson    where several masters see the directory: each leadership writes its own
 import { createReadStream } from "node:fs";
 import { appendFile, mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -54,6 +55,11 @@ interface JobFile {
 export interface HistoryOptions {
   readonly clock: Clock;
   readonly log?: Log;
+  /**
+   * Returns the epoch of the leadership that writes, where a predecessor that has not noticed its end may write too.
+   * Default: no other can.
+   */
+  readonly epoch?: (() => number) | undefined;
   readonly fileBytesMax?: number;
   readonly filesMax?: number;
 }
@@ -96,7 +102,11 @@ class HistoryFiles implements History {
 
   async *read(job: JobId, signal?: AbortSignal): AsyncIterable<HistoryEvent> {
     await this.flush();
-    const stream = createReadStream(this.#pathOf(job), { encoding: "utf8" });
+    for (const path of await this.#pathsOf(job)) yield* this.#readFile(path, signal);
+  }
+
+  async *#readFile(path: string, signal: AbortSignal | undefined): AsyncIterable<HistoryEvent> {
+    const stream = createReadStream(path, { encoding: "utf8" });
     const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
     try {
       for await (const line of lines) {
@@ -121,7 +131,7 @@ class HistoryFiles implements History {
     const found: { readonly job: JobId; readonly path: string; readonly bytes: number; readonly changed: number }[] =
       [];
     for (const name of await readdir(this.#directory)) {
-      const job = /^([0-9a-f]{32})\.ndjson$/.exec(name)?.[1];
+      const job = /^([0-9a-f]{32})(?:\.\d+)?\.ndjson$/.exec(name)?.[1];
       if (job === undefined) continue;
       const path = join(this.#directory, name);
       const { size, mtimeMs } = await stat(path);
@@ -153,7 +163,20 @@ class HistoryFiles implements History {
   }
 
   #pathOf(job: JobId): string {
-    return join(this.#directory, `${job.replace(/[^\w-]/g, "_")}.ndjson`);
+    const { epoch } = this.#options;
+    return join(this.#directory, `${nameOf(job)}${epoch === undefined ? "" : `.${epoch()}`}.ndjson`);
+  }
+
+  /** All files of a job, the oldest leadership first. */
+  async #pathsOf(job: JobId): Promise<readonly string[]> {
+    if (this.#options.epoch === undefined) return [this.#pathOf(job)];
+    const start = `${nameOf(job)}.`;
+    const epochs = (await readdir(this.#directory))
+      .map((name) => (name.startsWith(start) ? /^(\d+)\.ndjson$/.exec(name.slice(start.length))?.[1] : undefined))
+      .filter((epoch) => epoch !== undefined);
+    return epochs
+      .sort((a, b) => Number(a) - Number(b))
+      .map((epoch) => join(this.#directory, `${start}${epoch}.ndjson`));
   }
 
   async #write(): Promise<void> {
@@ -208,6 +231,10 @@ class HistoryFiles implements History {
       `event logs can't be written (${systemCode(error) ?? String(error)}): jobs go on without`,
     );
   }
+}
+
+function nameOf(job: JobId): string {
+  return job.replace(/[^\w-]/g, "_");
 }
 
 /** The size of a log, after ending a last line that a crash has cut off. */

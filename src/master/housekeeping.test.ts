@@ -28,6 +28,7 @@ function spec(bundle: string, file: string): JobSpec {
     skipBad: 0,
     params: "{}",
     taskTimeoutMs: 1000,
+    checkpointMs: 0,
     taskLimitMs: undefined,
     nondeterministic: "rerun",
     replaces: undefined,

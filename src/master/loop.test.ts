@@ -55,6 +55,8 @@ class FakeStore implements StateStore, Leadership {
     return Promise.resolve(this);
   }
 
+  async leader(): Promise<undefined> {}
+  async *watchLeader(): AsyncIterable<never> {}
   async *scan(): AsyncIterable<never> {}
 
   async commit(changes: readonly Change[]): Promise<void> {

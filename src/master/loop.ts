@@ -28,11 +28,18 @@ const eventsPerCommit = 1024;
 /** Takes leadership, recovers the scheduler from the store and starts the loop. */
 export async function createMaster(options: MasterOptions): Promise<Master> {
   const leadership = await options.store.lead(options.owner, options.signal ?? new AbortController().signal);
-  const records: StoredRecord[] = [];
-  for await (const record of options.store.scan("")) records.push(record);
-  const cluster = await clusterOf(records, leadership, options.newCluster ?? "");
-  const scheduler = options.recover(records, leadership.epoch, options.scheduler, options.clock.now());
-  return new MasterLoop(options, { leadership, scheduler, cluster, presence: new Presence(records) });
+  try {
+    const records: StoredRecord[] = [];
+    for await (const record of options.store.scan("")) records.push(record);
+    const noted = options.admit?.(records, leadership.epoch) ?? [];
+    if (noted.length > 0) await leadership.commit(noted);
+    const cluster = await clusterOf(records, leadership, options.newCluster ?? "");
+    const scheduler = options.recover(records, leadership.epoch, options.scheduler, options.clock.now());
+    return new MasterLoop(options, { leadership, scheduler, cluster, presence: new Presence(records) });
+  } catch (error) {
+    await leadership.resign().catch(() => {}); // what failed may be the store
+    throw error;
+  }
 }
 
 interface Recovered {
@@ -52,6 +59,7 @@ class MasterLoop implements Master {
   readonly #publisher: Publisher;
   readonly #running: Promise<void>;
   readonly #presence: Presence;
+  readonly #notes: Change[] = [];
   readonly #resuming = new Map<JobId, Promise<void>>();
   #adoption: Adoption | undefined;
   #wake = new Signal();
@@ -124,11 +132,11 @@ class MasterLoop implements Master {
     await this.#happened({ kind: "job-resumed", job, withdrawn });
   }
 
-  async drain(worker: WorkerId): Promise<void> {
+  async drain(worker: WorkerId, withinMs?: number): Promise<void> {
     if (!this.view().workers.some(({ id }) => id === worker)) {
       throw new MillraceError("wrong-usage", `there is no worker ${worker}`);
     }
-    await this.#happened({ kind: "worker-drained", worker });
+    await this.#happened({ kind: "worker-drained", worker, withinMs });
   }
 
   view(): ClusterView {
@@ -151,6 +159,11 @@ class MasterLoop implements Master {
   async heartbeat(report: WorkerReport, signal?: AbortSignal): Promise<WorkerOrders> {
     this.stopped.throwIfAborted();
     return await this.#calls.heartbeat(report, signal);
+  }
+
+  note(changes: readonly Change[]): void {
+    this.#notes.push(...changes);
+    this.#poke();
   }
 
   async close(): Promise<void> {
@@ -181,7 +194,7 @@ class MasterLoop implements Master {
     if (this.#wakeAt !== undefined && this.#wakeAt <= now) {
       batch.push({ event: { kind: "clock-ticked" }, done: () => {}, failed: () => {} });
     }
-    const changes: Change[] = [];
+    const changes: Change[] = this.#notes.splice(0);
     const commands: SchedulerCommand[] = [];
     const steps: Step[] = [];
     try {
@@ -273,7 +286,7 @@ class MasterLoop implements Master {
 
   /** Returns when there is an event, an overdue call or a tick to send, or when the loop is to end. */
   async #sleepUntilNeeded(): Promise<void> {
-    while (!this.stopped.aborted && this.#queue.length === 0 && !this.#calls.hasOverdue) {
+    while (!this.stopped.aborted && this.#queue.length === 0 && !this.#calls.hasOverdue && this.#notes.length === 0) {
       const now = this.#options.clock.now();
       const wakeAt = Math.min(this.#wakeAt ?? Infinity, this.#adoption?.until ?? Infinity);
       if (wakeAt <= now) return;

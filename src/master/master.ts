@@ -6,7 +6,7 @@ import type { JobSpec } from "../job/spec.ts";
 import type { WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { ClusterView, JobView } from "../protocol/view.ts";
 import type { RecoverScheduler, SchedulerOptions, Step } from "../schedule/step.ts";
-import type { StateStore } from "../state/store.ts";
+import type { Change, StateStore, StoredRecord } from "../state/store.ts";
 import type { Storage } from "../storage/storage.ts";
 
 export interface MasterOptions {
@@ -21,6 +21,12 @@ export interface MasterOptions {
   /** The name of this leader, for people who look into the store. */
   readonly owner: string;
   readonly signal?: AbortSignal;
+  /**
+   * Looks at what is stored, once this master is the leader under `epoch` and before it does anything. What it returns
+   * is stored; where it throws, leadership is given up and `createMaster` rejects with its error. Default: any state
+   * will do.
+   */
+  readonly admit?: (records: readonly StoredRecord[], epoch: number) => readonly Change[];
   /** The name for a new state; a state that has a name keeps it. Default "", as for a run on one machine. */
   readonly newCluster?: string;
   /**
@@ -69,7 +75,7 @@ export interface Master {
    */
   resume(job: JobId, before?: () => Promise<void>): Promise<void>;
   /** Tells a worker to take nothing new until it is started again. */
-  drain(worker: WorkerId): Promise<void>;
+  drain(worker: WorkerId, withinMs?: number): Promise<void>;
   /** The state as of the last commit. */
   view(): ClusterView;
   /** The job's view now and after each change, until the job has ended or the signal is aborted. */
@@ -79,6 +85,8 @@ export interface Master {
    * `heartbeatMs` is over. The report is durable by then.
    */
   heartbeat(report: WorkerReport, signal?: AbortSignal): Promise<WorkerOrders>;
+  /** Stores records that are not the scheduler's, with the next commit. */
+  note(changes: readonly Change[]): void;
   /** Ends the loop after the current step, and gives up leadership. The store stays open. May be called again. */
   close(): Promise<void>;
 }

@@ -9,7 +9,8 @@ import type { Fact } from "../schedule/facts.ts";
 export interface MetricSources {
   /** The cluster's view; undefined when the master has stepped down. */
   view(): ClusterView | undefined;
-  storeBytes(): Promise<number>;
+  /** Undefined: the store is not on a disk of this machine. */
+  readonly storeBytes: (() => Promise<number>) | undefined;
   freeBytes(): Promise<number>;
   /** The longest lag since the last call, in ms. */
   lagMs(): number;
@@ -157,7 +158,7 @@ export function createMetrics(sources: MetricSources): MasterMetrics {
     async page() {
       meters.memory.set(process.memoryUsage.rss());
       meters.lag.set(sources.lagMs() / 1000);
-      meters.storeBytes.set(await sources.storeBytes());
+      if (sources.storeBytes !== undefined) meters.storeBytes.set(await sources.storeBytes());
       meters.freeBytes.set(await sources.freeBytes());
       const view = sources.view();
       if (view !== undefined) show(meters, view);

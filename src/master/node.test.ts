@@ -77,6 +77,7 @@ function submission(change: Partial<JobSpec> = {}, key = randomId()): Submission
     skipBad: 0,
     params: "{}",
     taskTimeoutMs: 1000,
+    checkpointMs: 0,
     taskLimitMs: undefined,
     nondeterministic: "rerun",
     replaces: undefined,

@@ -1,10 +1,10 @@
 // A master as a process: its state directory, the loop, the one port, and housekeeping.
 //
-//   state directory ─► store, tokens, blobs, event logs ─► lead, recover ─► listen ─► ready.json
+//   state ─► tokens ─► listen (every call: "not-leader") ─► lead, recover ─► blobs, event logs ─► answer, ready.json
 //
-// It is loaded by `millrace master` only. When it has stepped down (`stopped`), for example because a disk failed, it
-// answers nothing any more and its process has to end: the next one recovers from what is on disk.
-import { statfs } from "node:fs/promises";
+// It is loaded by `millrace master` only. Where the state is shared, it may wait for long before it leads. When it has
+// stepped down (`stopped`), for example because a disk failed, it answers nothing any more and its process has to end:
+// the next one recovers from what is stored.
 import { hostname } from "node:os";
 import { MillraceError } from "../base/error.ts";
 import type { WorkerId } from "../base/ids.ts";
@@ -27,30 +27,46 @@ import { listen } from "../rpc/server/listener.ts";
 import { masterService } from "../rpc/server/service.ts";
 import { recoverScheduler } from "../schedule/scheduler.ts";
 import type { SchedulerOptions } from "../schedule/step.ts";
+import type { StateStore, StoredRecord } from "../state/store.ts";
 import { createStorage } from "../storage/any.ts";
 import { isStagedBy } from "../storage/staged-token.ts";
 import type { Storage } from "../storage/storage.ts";
 import { Api } from "./api.ts";
-import { type DiskBlobs, openBlobs } from "./blobs.ts";
+import { openBlobs } from "./blobs.ts";
 import { historyEvent, logFact } from "./fact-text.ts";
 import { type History, openHistory } from "./history.ts";
 import { keepHouse } from "./housekeeping.ts";
 import { watchLag } from "./lag.ts";
+import { followLeader } from "./leader.ts";
 import { type Look, lookHere } from "./look/look.ts";
 import { Looker } from "./look/looker.ts";
 import { createMaster } from "./loop.ts";
 import type { Master, MasterObserver } from "./master.ts";
+import { freeBytesOf, type MasterState } from "./master-state.ts";
 import { createMetrics, type MasterMetrics } from "./metrics.ts";
+import { checkSameTokens, digestsOf, keepDigests, tokensPrefix } from "./same-tokens.ts";
+import { Seat } from "./seat.ts";
+import { openSharedState } from "./shared-state.ts";
 import { showTokens } from "./shown-tokens.ts";
-import { openStateDirectory, type StateDirectory } from "./state-directory.ts";
+import { openStateDirectory } from "./state-directory.ts";
 import { statusRoutes } from "./status-routes.ts";
 
 /** Bytes that must be free for a new job, in addition to those at which commits wait. */
 const jobSpareBytes = 16 * MiB;
 
 export interface MasterNodeOptions {
-  /** The state directory, which is created if it is missing. */
+  /** The state directory, which is created if it is missing; or the name of the shared store, for messages. */
   readonly state: string;
+  /** Opens a store that other masters see too: one of them leads. Default: the one in the state directory. */
+  readonly sharedStore?: (() => Promise<StateStore>) | undefined;
+  /** The directory of the token files. Default: `tokens` in the state directory, made if it is missing. */
+  readonly tokens?: string | undefined;
+  /** With a shared store: the directory for bundles and event logs, which all masters see. */
+  readonly blobs?: string | undefined;
+  /** Called once when this master listens while another one leads. */
+  readonly standby?: ((standby: Standby) => void) | undefined;
+  /** Ends the wait for leadership. */
+  readonly signal?: AbortSignal | undefined;
   /** Host and port to listen on, such as "127.0.0.1:7070". Port 0 is any free one. */
   readonly listen: string;
   readonly tls?: TlsFiles | undefined;
@@ -69,6 +85,15 @@ export interface MasterNodeOptions {
   readonly lookProgram?: string;
 }
 
+export interface Standby {
+  /** Its own address. */
+  readonly address: string;
+  /** That of the master that leads. */
+  readonly leader: string;
+  readonly tokens: string;
+  readonly tokenFile: string;
+}
+
 export interface MasterNode {
   /** The master's address, such as "http://127.0.0.1:7070". */
   readonly address: string;
@@ -85,20 +110,32 @@ export interface MasterNode {
   close(): Promise<void>;
 }
 
-/** Opens a master. Throws `state-busy`, `corrupt-state`, `wrong-usage`, `no-access` and `io-error`. */
+/**
+ * Opens a master, and resolves when it leads. Throws `state-busy`, `corrupt-state`, `wrong-usage`, `no-access`,
+ * `unreachable` and `io-error`, and the signal's reason.
+ */
 export async function openMasterNode(options: MasterNodeOptions): Promise<MasterNode> {
   const { clock = systemClock, log = noLog } = options;
   const where = parseListen(options.listen);
-  const owner = { pid: process.pid, host: hostname(), since: clock.date().toISOString() };
-  const directory = await openStateDirectory(options.state, owner);
+  const state = await openState(options, clock);
   const parts = new Parts();
-  parts.add(() => directory.close());
+  parts.add(() => state.close());
   try {
-    return await openIn({ directory, where, parts }, { ...options, clock, log });
+    return await openIn({ state, where, parts }, { ...options, clock, log });
   } catch (error) {
     await parts.close();
     throw error;
   }
+}
+
+async function openState(options: MasterNodeOptions, clock: Clock): Promise<MasterState> {
+  const { state: name, tokens, blobs, sharedStore } = options;
+  if (sharedStore !== undefined) return await openSharedState({ name, open: sharedStore, tokens, blobs });
+  if (blobs !== undefined) {
+    throw new MillraceError("wrong-usage", "--blobs is for a state that several masters see: leave it out");
+  }
+  const owner = { pid: process.pid, host: hostname(), since: clock.date().toISOString() };
+  return await openStateDirectory(name, owner, tokens);
 }
 
 /** The parts that were opened, to be closed in the opposite order. */
@@ -123,31 +160,29 @@ class Parts {
 }
 
 interface OpenParts {
-  readonly directory: StateDirectory;
+  readonly state: MasterState;
   readonly where: Where;
   readonly parts: Parts;
 }
 
 type Complete = MasterNodeOptions & Required<Pick<MasterNodeOptions, "clock" | "log">>;
 
-async function freeBytesOf({ path }: StateDirectory): Promise<number> {
-  const { bavail, bsize } = await statfs(path);
-  return bavail * bsize;
-}
-
-async function checkSpace(directory: StateDirectory): Promise<void> {
-  if ((await freeBytesOf(directory)) >= limits.stateSpareBytes + jobSpareBytes) return;
+async function checkSpace(state: MasterState): Promise<void> {
+  if ((await freeBytesOf(state)) >= limits.stateSpareBytes + jobSpareBytes) return;
   throw new MillraceError(
     "no-space",
-    `the disk of the master's state is nearly full (${directory.path}): no job is taken until there is room; those that run go on`,
+    `the disk of the master's state is nearly full (${state.path}): no job is taken until there is room; those that run go on`,
   );
 }
 
-function noteStandstill(lagMs: number, leaseMs: number, log: Log): void {
+function noteStandstill(lagMs: number, leaseMs: number, { isShared }: MasterState, log: Log): void {
   if (lagMs < leaseMs / 2) return;
+  const after = isShared
+    ? "if another has been elected meanwhile, this one ends"
+    : "no other can have taken over, so it goes on and forgives its workers the time";
   log.warn(
     { lagMs: Math.round(lagMs) },
-    "the master stood still for more than half a lease (stopped, or too much to do at once); no other can have taken over, so it goes on and forgives its workers the time",
+    `the master stood still for more than half a lease (stopped, or too much to do at once); ${after}`,
   );
 }
 
@@ -185,35 +220,55 @@ function stepDown({ stopped: { reason } }: Master, listener: Listener, log: Log)
   void listener.close(0);
 }
 
-async function openIn({ directory, where, parts }: OpenParts, options: Complete): Promise<MasterNode> {
+async function openIn({ state, where, parts }: OpenParts, options: Complete): Promise<MasterNode> {
   const { clock, log, leaseMs = limits.leaseMs, storage = createStorage() } = options;
-  const tokens = openTokens(directory.tokens, log);
-  const blobs = await openBlobs(directory.blobs, clock);
-  const history = await openHistory(directory.history, { clock, log });
+  const tokens = openTokens(state.tokens, log);
+  let epoch = 0;
+  const history = await openHistory(state.history, { clock, log, epoch: state.isShared ? () => epoch : undefined });
   parts.add(() => history.close());
-  const freeBytes = () => freeBytesOf(directory);
   const look = openLook(options, parts);
-  const lag = watchLag(clock, (lagMs) => noteStandstill(lagMs, leaseMs, log));
+  const lag = watchLag(clock, (lagMs) => noteStandstill(lagMs, leaseMs, state, log));
   parts.add(() => lag.close());
+  let leading: Master | undefined;
+  const isLeading = () => leading !== undefined && !leading.stopped.aborted;
   const metrics = createMetrics({
-    view: () => (master.stopped.aborted ? undefined : master.view()),
-    storeBytes: () => directory.storeBytes(),
-    freeBytes,
+    view: () => (isLeading() ? leading?.view() : undefined),
+    storeBytes: state.storeBytes,
+    freeBytes: () => freeBytesOf(state),
     lagMs: () => lag.worst(),
   });
+
+  const seat = new Seat(() => listener.address);
+  const listener = await listenFor({ seat, tokens, metrics, where, isLeading }, options);
+  parts.add(() => listener.close(closeGraceMs));
+  const { address } = listener;
+  const shown = showTokens({ address, tokens, state, log });
+  parts.add(shown.remove);
+  if (state.isShared) await standBy({ state, tokens, seat, address, tokenFile: shown.file, parts }, options);
+
   const startedAt = clock.now();
   let api: Api | undefined;
   const master = await createMaster({
-    store: directory.store,
+    store: state.store,
     storage,
     clock,
     ...loopOptions(leaseMs),
+    owner: state.isShared ? address : `process ${process.pid}`,
+    signal: options.signal,
+    admit: (records, elected) => {
+      epoch = elected;
+      return state.isShared ? checkSameTokens(records, digestsOf(tokens), state.tokens) : [];
+    },
     observer: observer({ history, metrics, clock, log, forget: (worker) => api?.forget(worker) }),
   });
+  leading = master;
   // A master that has stepped down leaves immediately, and leaves publishing to its successor.
   parts.add(() => (master.stopped.aborted ? undefined : master.close()));
+  const blobs = await openBlobs(state.blobs, clock, state.isShared);
+  const leader = { address, since: clock.date().toISOString() };
   api = new Api({
     master,
+    leader,
     clock,
     blobs,
     history,
@@ -222,18 +277,17 @@ async function openIn({ directory, where, parts }: OpenParts, options: Complete)
     addresses: { loopbackOnly: isLoopbackName(where.host), tls: options.tls !== undefined },
     logs: { workerTokens: () => tokens.all("worker"), tls: clientTls(options.ca), clock },
     look,
-    checkSpace: () => checkSpace(directory),
+    checkSpace: () => checkSpace(state),
     heard: (ms) => metrics.heartbeat(ms),
     submitted: (outcome) => metrics.submitted(outcome),
   });
-  const listener = await listenFor({ master, api, tokens, blobs, metrics, where }, options);
+  seat.take({ api, blobs });
+  // Calls end before the master does; where it could not become one, they have ended before.
   parts.add(() => listener.close(closeGraceMs));
-  const { address } = listener;
-  const shown = showTokens({ address, tokens, directory, log });
-  parts.add(shown.remove);
-  const house = keepHouse({ master, store: directory.store, blobs, history, clock, log });
+  const house = keepHouse({ master, store: state.store, blobs, history, clock, log });
   parts.add(() => house.close());
-  directory.ready({ address, pid: process.pid, cluster: master.cluster, epoch: master.epoch });
+  if (state.isShared) parts.add(keepDigests(master, tokens, clock).close);
+  state.ready?.({ address, pid: process.pid, cluster: master.cluster, epoch: master.epoch });
   log.info(
     { address, cluster: master.cluster, epoch: master.epoch, ms: Math.round(clock.now() - startedAt) },
     "the master leads",
@@ -243,12 +297,35 @@ async function openIn({ directory, where, parts }: OpenParts, options: Complete)
     address,
     cluster: master.cluster,
     epoch: master.epoch,
-    tokens: directory.tokens,
+    tokens: state.tokens,
     tokenFile: shown.file,
     api,
     stopped: master.stopped,
     close: () => parts.close(),
   };
+}
+
+interface Waiting {
+  readonly state: MasterState;
+  readonly tokens: Tokens;
+  readonly seat: Seat;
+  readonly address: string;
+  readonly tokenFile: string;
+  readonly parts: Parts;
+}
+
+/** Refuses to wait with other tokens, and follows who leads meanwhile. */
+async function standBy({ state, tokens, seat, address, tokenFile, parts }: Waiting, options: Complete): Promise<void> {
+  const { log, standby } = options;
+  const stored: StoredRecord[] = [];
+  for await (const record of state.store.scan(tokensPrefix)) stored.push(record);
+  checkSameTokens(stored, digestsOf(tokens), state.tokens);
+  const following = followLeader({ store: state.store, seat, log });
+  parts.add(following.close);
+  const leader = await following.first;
+  if (leader === undefined) return;
+  log.info({ address, leader }, "the master waits for its turn: another one leads");
+  standby?.({ address, leader, tokens: state.tokens, tokenFile });
 }
 
 /** Looks at inputs in a process of its own, or in this one where a storage was given. */
@@ -259,22 +336,21 @@ function openLook({ clock, lookProgram, storage }: Complete, parts: Parts): Look
 }
 
 interface Served {
-  readonly master: Master;
-  readonly api: Api;
+  readonly seat: Seat;
   readonly tokens: Tokens;
-  readonly blobs: DiskBlobs;
   readonly metrics: MasterMetrics;
   readonly where: Where;
+  readonly isLeading: () => boolean;
 }
 
 async function listenFor(served: Served, { tls, advertise, clock, log }: Complete): Promise<Listener> {
-  const { master, api, tokens, blobs, metrics, where } = served;
+  const { seat, tokens, metrics, where, isLeading } = served;
   return await listen({
     ...where,
     tls,
     gate: new Gate({ tokens, clock, log }),
-    routes: [...blobRoutes(blobs), ...statusRoutes({ metrics, isReady: () => !master.stopped.aborted })],
-    rpc: masterService(api, { clock, log }),
+    routes: [...blobRoutes(seat.blobs), ...statusRoutes({ metrics, isReady: () => isLeading() && seat.isTaken })],
+    rpc: masterService(seat, { clock, log }),
     advertise,
     log,
   });
@@ -297,7 +373,6 @@ const loopOptions = (leaseMs: number) => ({
   recover: recoverScheduler,
   scheduler: schedulerOptions(leaseMs),
   heartbeatMs: Math.min(limits.heartbeatMs, leaseMs / 3),
-  owner: `process ${process.pid}`,
   newCluster: randomId(),
   publishTriesMax: limits.publishTriesMax,
   adoptMs: leaseMs,

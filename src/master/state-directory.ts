@@ -3,29 +3,18 @@
 //   STATE/store/        the state store; its lock says which process is the master
 //   STATE/blobs/        bundles and side files (blobs.ts)
 //   STATE/history/      event logs (history.ts)
-//   STATE/tokens/       one file per scope (rpc/access/tokens.ts)
+//   STATE/tokens/       one file per scope (rpc/access/tokens.ts), unless they lie elsewhere (--tokens)
 //   STATE/owner.json    which process has the lock, for the message of another one that wants it
-//   STATE/ready.json    there while the master answers: its address, for scripts that wait
+//   STATE/ready.json    there while the master leads and answers: its address, for scripts that wait
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MillraceError, systemCode } from "../base/error.ts";
 import { limits } from "../base/limits.ts";
+import { createTokens } from "../rpc/access/tokens.ts";
 import { openStateStore } from "../state/open.ts";
 import type { StateStore } from "../state/store.ts";
-
-export interface StateDirectory {
-  readonly path: string;
-  readonly store: StateStore;
-  readonly blobs: string;
-  readonly history: string;
-  readonly tokens: string;
-  /** Size of the store on disk. */
-  storeBytes(): Promise<number>;
-  /** Writes ready.json in one step, which says that the master answers. */
-  ready(content: Readonly<Record<string, unknown>>): void;
-  close(): Promise<void>;
-}
+import type { MasterState } from "./master-state.ts";
 
 interface Owner {
   readonly pid: number;
@@ -37,7 +26,11 @@ interface Owner {
  * Opens the directory. Throws `state-busy`, which names the process that has it, `corrupt-state`, `wrong-usage` and
  * `io-error`.
  */
-export async function openStateDirectory(directory: string, owner: Owner): Promise<StateDirectory> {
+export async function openStateDirectory(
+  directory: string,
+  owner: Owner,
+  tokens: string | undefined,
+): Promise<MasterState> {
   const path = resolve(directory);
   makePrivate(path);
   const at = (name: string) => join(path, name);
@@ -52,13 +45,15 @@ export async function openStateDirectory(directory: string, owner: Owner): Promi
     throw named(path, error);
   }
   rmSync(at("ready.json"), { force: true });
+  if (tokens === undefined) createTokens(at("tokens"));
   writeFileSync(at("owner.json"), JSON.stringify(owner), { mode: 0o600 });
   return {
     path,
     store,
+    isShared: false,
     blobs: at("blobs"),
     history: at("history"),
-    tokens: at("tokens"),
+    tokens: tokens === undefined ? at("tokens") : resolve(tokens),
     async storeBytes() {
       let bytes = 0;
       // LevelDB may remove files at any time.

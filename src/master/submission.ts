@@ -37,6 +37,7 @@ export function checkSubmission({ idempotencyKey, spec }: Submission): void {
   checkNumber("skipBad", spec.skipBad, 0, Number.MAX_SAFE_INTEGER);
   checkNumber("taskTimeoutMs", spec.taskTimeoutMs, 1, 2 ** 31);
   checkNumber("taskLimitMs", spec.taskLimitMs, 1, 2 ** 31);
+  checkNumber("checkpointMs", spec.checkpointMs, 0, 2 ** 31);
   check(Object.keys(spec.environment).length <= namesMax, `a job has at most ${namesMax} environment variables`);
   if (Math.max(Buffer.byteLength(spec.params), spec.paramsValue?.length ?? 0) > limits.paramsBytesMax) {
     throw new MillraceError(

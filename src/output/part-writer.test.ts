@@ -8,7 +8,7 @@ import { limits } from "../base/limits.ts";
 import type { OutputFormat } from "../format/format.ts";
 import { stagingDirectoryOf } from "../storage/local/hidden.ts";
 import { createLocalStorage } from "../storage/local/local.ts";
-import { PartWriter } from "./part-writer.ts";
+import { PartWriter, type PartWriterOptions } from "./part-writer.ts";
 
 let top: string;
 beforeEach(() => {
@@ -28,17 +28,21 @@ const format: OutputFormat<unknown> = {
   },
 };
 
-function open(
-  options: { compressMember?: (bytes: Uint8Array) => Uint8Array; format?: OutputFormat<unknown> } = {},
-): PartWriter {
+interface OpenOptions extends Pick<Partial<PartWriterOptions>, "compressMember" | "format" | "from"> {
+  readonly attempt?: number;
+}
+
+function open({ attempt = 1, ...options }: OpenOptions = {}): PartWriter {
   return new PartWriter({
     storage,
     destination: join(top, "out"),
-    attempt: { job, phase: "reduce", index: 0, epoch: 1, attempt: 1 },
+    attempt: { job, phase: "reduce", index: 0, epoch: 1, attempt },
     output: "main",
     name: "part-00000.txt",
-    format: options.format ?? format,
-    compressMember: options.compressMember,
+    format,
+    compressMember: undefined,
+    isSavable: true,
+    ...options,
   });
 }
 
@@ -135,6 +139,48 @@ describe("a part writer", () => {
     const file = await open({ compressMember: (bytes) => gzipSync(bytes) }).finish();
     expect(gunzipSync(staged(file.token))).toHaveLength(0);
     expect(file.bytes).toBeGreaterThan(0);
+  });
+
+  describe.each([
+    ["not compressed", undefined],
+    ["in members", (bytes: Uint8Array) => gzipSync(bytes, { level: 1 })],
+  ])("%s", (_, compressMember) => {
+    const withHeader = { ...format, header: (out: { writeUtf8(text: string): void }) => out.writeUtf8("name\n") };
+    const record = "z".repeat(3_000_000);
+
+    test("what goes on from something that was saved has the same bytes, wherever it was saved", async () => {
+      const whole = open({ compressMember, format: withHeader });
+      for (let i = 0; i < 8; i++) whole.write(`${i}${record}`);
+      const expected = await whole.finish();
+      const bytes = staged(expected.token);
+      // Before all records, within a member, right behind one, behind all.
+      for (const at of [0, 1, 3, 5, 8]) {
+        let writer = open({ compressMember, format: withHeader, attempt: 2 });
+        for (let i = 0; i < at; i++) writer.write(`${i}${record}`);
+        const from = writer.save();
+        expect(from).toMatchObject({ output: "main", records: at });
+        writer.write("lost");
+        writer.leave();
+        writer = open({ compressMember, format: withHeader, attempt: 3, from });
+        for (let i = at; i < 8; i++) writer.write(`${i}${record}`);
+        const { token, ...file } = await writer.finish();
+        expect([file.sha256, file.bytes, file.records]).toEqual([expected.sha256, expected.bytes, expected.records]);
+        expect(staged(token).equals(bytes)).toBe(true);
+      }
+    });
+
+    test("saving again and again changes no byte", async () => {
+      const writer = open({ compressMember, format: withHeader });
+      const often = open({ compressMember, format: withHeader, attempt: 2 });
+      for (let i = 0; i < 5; i++) {
+        writer.write(`${i}${record}`);
+        often.mark();
+        often.write(`${i}${record}`);
+        often.save();
+        expect(often.reset()).toBe(false); // what was saved can't be taken back
+      }
+      expect((await often.finish()).sha256).toBe((await writer.finish()).sha256);
+    });
   });
 
   test("a header that can't be written leaves no file", () => {

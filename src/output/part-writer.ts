@@ -5,7 +5,7 @@ import { ByteBuffer } from "../base/bytes/byte-buffer.ts";
 import type { AttemptId } from "../base/ids.ts";
 import { limits, MiB } from "../base/limits.ts";
 import type { OutputFormat } from "../format/format.ts";
-import type { StagedFile, StagedWriter, Storage } from "../storage/storage.ts";
+import type { StagedFile, StagedPrefix, StagedWriter, Storage } from "../storage/storage.ts";
 
 /** Bytes gathered before a write; larger writes would save nothing more. */
 const flushBytes = 1 * MiB;
@@ -24,6 +24,24 @@ export interface PartWriterOptions {
    * compression.
    */
   readonly compressMember: ((bytes: Uint8Array) => Uint8Array) | undefined;
+  /** Whether `save` and `leave` may be called. Default false. */
+  readonly isSavable?: boolean | undefined;
+  /** What another attempt had saved of the same output. Default: nothing. */
+  readonly from?: SavedPart | undefined;
+  /** Called now and then while that is copied. */
+  readonly beat?: (() => void) | undefined;
+}
+
+/** How far a part writer had come, at a record's end. */
+export interface SavedPart {
+  /** The output's name. */
+  readonly output: string;
+  readonly records: number;
+  /** Compressed members in the staged file. */
+  readonly members: number;
+  readonly staged: StagedPrefix;
+  /** What comes behind it, not compressed yet: a member is not cut earlier because something was saved. */
+  readonly pending: Uint8Array;
 }
 
 /**
@@ -49,7 +67,14 @@ export class PartWriter {
   constructor(options: PartWriterOptions) {
     this.#options = options;
     this.#memberBytes = options.compressMember === undefined ? flushBytes : limits.outputChunkBytes;
-    this.#staged = options.storage.stage(options.destination, options.attempt, options.name);
+    const { storage, destination, attempt, name, isSavable, from, beat } = options;
+    this.#staged = storage.stage(destination, attempt, name, undefined, { isSavable, from: from?.staged, beat });
+    if (from !== undefined) {
+      this.#buffer.writeBytes(from.pending);
+      this.#records = from.records;
+      this.#members = from.members;
+      return; // the header is in what was saved
+    }
     try {
       options.format.header?.(this.#buffer);
     } catch (thrown) {
@@ -150,6 +175,27 @@ export class PartWriter {
   /** Removes the file, also after a failure. */
   abort(): void {
     this.#staged.abort();
+  }
+
+  /** Saves all records so far, for another attempt. They can't be taken back any more. */
+  save(): SavedPart {
+    this.#flushMembers();
+    if (this.#options.compressMember === undefined && this.#buffer.length > 0) {
+      this.#writeMember(0, this.#buffer.length);
+      this.#buffer.reset();
+    }
+    return {
+      output: this.#options.output,
+      records: this.#records,
+      members: this.#members,
+      staged: this.#staged.save(),
+      pending: this.#buffer.copy(),
+    };
+  }
+
+  /** Ends writing without removing what was saved. */
+  leave(): void {
+    this.#staged.leave();
   }
 
   #flushMembers(): void {

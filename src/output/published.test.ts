@@ -67,6 +67,7 @@ async function finished(contents: Readonly<Record<string, string>>): Promise<Fin
       skipBad: 0,
       params: '{"password":"secret"}',
       taskTimeoutMs: 1,
+      checkpointMs: 0,
       taskLimitMs: undefined,
       nondeterministic: "rerun",
       replaces: undefined,

@@ -10,6 +10,7 @@ import type { WorkerReport } from "./messages.ts";
 export function checkReport(report: WorkerReport): WorkerReport {
   const { worker, address, slots, slotsFree, slotsAhead, holdersKnown, running, finished, offered, settled, late } =
     report;
+  const { copiesFailed = [], leavesInMs = 0 } = report;
   if (!isWorkerName(worker)) {
     throw new Error(
       `a worker's name is 1 to 64 letters, digits, ".", "-" and "_", not ${JSON.stringify(worker.slice(0, 80))}`,
@@ -31,6 +32,12 @@ export function checkReport(report: WorkerReport): WorkerReport {
   for (const { attempt } of late) checkJob(attempt.job);
   atMost("settled jobs", settled.length, limits.jobsPerReportMax);
   for (const job of settled) checkJob(job);
+  atMost("copies that failed", copiesFailed.length, limits.copiesPerWorkerMax);
+  for (const { attempt, why } of copiesFailed) {
+    checkJob(attempt.job);
+    if (!isText(why, limits.copyWhyCharsMax)) throw new Error("why a copy failed is no text that it can be");
+  }
+  if (!Number.isFinite(leavesInMs) || leavesInMs < 0) throw new Error("the time that it stays is no time");
   for (const { run, emissionDigest } of offered) checkOffer(run, emissionDigest);
   return report;
 }

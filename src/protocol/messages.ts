@@ -35,8 +35,6 @@ export interface MapWork {
   readonly skip: readonly SkippedRecord[];
   /** How many dead letters this attempt may still put aside. */
   readonly skipBad: number;
-  /** Reserved for checkpoints: where an earlier attempt stopped. Always undefined today; no attempt looks at it. */
-  readonly from: Progress | undefined;
 }
 
 /** A record that no attempt may read again, and why. */
@@ -49,22 +47,6 @@ export interface ReduceWork {
   readonly phase: "reduce";
   readonly partitions: number;
   readonly mapVersion: number;
-}
-
-/**
- * Reserved for checkpoints, by which a map attempt will be able to go on where a dead one has stopped, instead of at
- * the beginning of its split. It crosses the wire already, so that workers and masters of one protocol can be mixed
- * then; nothing makes or reads one today. It will hold at every flush at a record boundary: everything before
- * `position` is in `runs`, and nothing after it.
- */
-export interface Progress {
-  readonly position: Position;
-  readonly runs: readonly RunRef[];
-  readonly emissionIndex: number;
-  readonly emissionDigest: bigint;
-  readonly counters: Counters;
-  readonly deadLetters: number;
-  readonly staged: readonly { readonly name: string; readonly bytes: number }[];
 }
 
 export type AttemptResult = AttemptDone | AttemptFailed;
@@ -165,8 +147,11 @@ export interface WorkerReport {
   readonly draining: boolean;
   readonly running: readonly RunningAttempt[];
   readonly finished: readonly AttemptResult[];
-  /** Verified runs that an earlier life has left, with the digest in their footer. */
-  readonly offered: readonly { readonly run: RunRef; readonly emissionDigest: bigint }[];
+  /**
+   * Verified runs that lie here and that the master does not know of: those that an earlier life has left, and copies
+   * that were made here (`copy`). With the digest in their footer.
+   */
+  readonly offered: readonly Offer[];
   /**
    * Jobs that it was asked about (`settle`) and has nothing more to report about: no attempt of theirs runs here, and
    * each of their slots has reported what calls did after they had ended. Those reports are in `late`, of this message
@@ -175,6 +160,22 @@ export interface WorkerReport {
   readonly settled: readonly JobId[];
   /** Late calls, repeated until they are acknowledged. Attempts that this worker was told to stop are not in it. */
   readonly late: readonly LateCall[];
+  /** While it drains: how long it stays, at most, if its time is bounded. */
+  readonly leavesInMs?: number;
+  /** Runs that it was ordered to copy and can't, repeated until that is acknowledged. Absent: there are none. */
+  readonly copiesFailed?: readonly CopyFailed[];
+}
+
+/** A run, with the emission digest in its footer. */
+export interface Offer {
+  readonly run: RunRef;
+  readonly emissionDigest: bigint;
+}
+
+export interface CopyFailed {
+  /** The map attempt that wrote the run. */
+  readonly attempt: AttemptId;
+  readonly why: string;
 }
 
 /** Something that the job's code did after its call had ended: the job's own error, ready to be shown. */
@@ -193,6 +194,8 @@ export interface RunningAttempt {
   readonly at: Position | undefined;
   /** An excerpt of the key whose values it has been reading for long. */
   readonly key?: string;
+  /** Its worker has a checkpoint of the task, from where another attempt there can go on. */
+  readonly hasCheckpoint?: true;
 }
 
 /** The newest version of a job's holders that a worker knows, and how many of its runs have come so far. */
@@ -222,6 +225,21 @@ export interface WorkerOrders {
    * needed.
    */
   readonly drain: boolean;
+  /** With `drain`: how long the worker may stay, if that is bounded. */
+  readonly drainWithinMs?: number;
+  /**
+   * Runs of which the worker is to hold copies, as their holders leave: all as of now, so one that is under way and not
+   * named is given up. Each is repeated until the worker offers it, or reports that it can't. Absent: there are none.
+   */
+  readonly copy?: readonly CopyOrder[];
+  /** True: the worker has said that it drains, and nothing that lies on it is needed or being read. */
+  readonly mayLeave?: boolean;
+}
+
+/** A run as it lies on a worker that leaves. */
+export interface CopyOrder extends Offer {
+  readonly from: WorkerId;
+  readonly address: string;
 }
 
 export interface StopOrder {

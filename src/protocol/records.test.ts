@@ -44,8 +44,13 @@ test("keys of a later version are nobody's", () => {
 });
 
 test("a drain record holds the life that is to end; a damaged one is an error", () => {
-  expect(drainRecord.decode(drainRecord.encode(1_700_000_000_000))).toBe(1_700_000_000_000);
-  for (const damaged of ["", "x", "1.5"]) {
+  for (const withinMs of [undefined, 100_000]) {
+    const wish = { incarnation: 1_700_000_000_000, withinMs };
+    expect(drainRecord.decode(drainRecord.encode(wish))).toEqual(wish);
+  }
+  // As earlier versions wrote it.
+  expect(drainRecord.decode(new TextEncoder().encode("17"))).toEqual({ incarnation: 17, withinMs: undefined });
+  for (const damaged of ["", "x", "1.5", "1 ", "1 x", " 1"]) {
     expect(() => drainRecord.decode(new TextEncoder().encode(damaged))).toThrow(/DrainRecord/);
   }
 });

@@ -10,7 +10,7 @@
 //   job/<id>/decision             the commit decision: from here on the job can only succeed or fail to publish;
 //   withdrawn only when it has failed of that and is resumed, with its end
 //   job/<id>/ended                how it ended, with what is shown of it; the others may be deleted then
-//   worker/<id>/drain             the life (incarnation) of a worker that is to drain
+//   worker/<id>/drain             the life (incarnation) of a worker that is to drain, and how long it may stay
 
 import { assert } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
@@ -185,12 +185,21 @@ function parseWorkerKey(key: string): RecordKey | undefined {
   return worker === undefined ? undefined : { kind: "drain", worker: decodeURIComponent(worker) };
 }
 
-/** The value of a worker's drain record. */
+/** The life of the worker that is to end, and how long it may stay from when it is told; undefined: not bounded. */
+export interface DrainWish {
+  readonly incarnation: number;
+  readonly withinMs: number | undefined;
+}
+
+/** The value of a worker's drain record: both numbers, of which earlier versions wrote the first alone. */
 export const drainRecord = {
-  encode: (incarnation: number) => new TextEncoder().encode(String(incarnation)),
-  decode(bytes: Uint8Array): number {
-    const incarnation = Number(new TextDecoder().decode(bytes));
-    if (bytes.length > 0 && Number.isSafeInteger(incarnation)) return incarnation;
+  encode: ({ incarnation, withinMs }: DrainWish) =>
+    new TextEncoder().encode(withinMs === undefined ? String(incarnation) : `${incarnation} ${withinMs}`),
+  decode(bytes: Uint8Array): DrainWish {
+    const match = /^(\d+)(?: (\d+))?$/.exec(new TextDecoder().decode(bytes));
+    const [incarnation, withinMs] = [Number(match?.[1]), match?.[2] === undefined ? undefined : Number(match[2])];
+    if (Number.isSafeInteger(incarnation) && (withinMs === undefined || Number.isSafeInteger(withinMs)))
+      return { incarnation, withinMs };
     throw new MillraceError("corrupt-state", "a DrainRecord of the state store is damaged: it holds no number");
   },
 } as const;

@@ -98,8 +98,11 @@ export interface MasterApi extends Heartbeats {
   cancel(job: JobId, signal?: AbortSignal): Promise<"cancelled" | "too-late">;
   /** Lets a failed job go on with the winners that it has. */
   retry(job: JobId, signal?: AbortSignal): Promise<void>;
-  /** Tells a worker to finish what it runs and take nothing new. */
-  drain(worker: WorkerId, signal?: AbortSignal): Promise<void>;
+  /**
+   * Tells a worker to take nothing new, hand over what others need of it, and end. `withinMs`: how long it may stay;
+   * the shortest that was said counts. Default: as long as it is needed.
+   */
+  drain(worker: WorkerId, withinMs?: number, signal?: AbortSignal): Promise<void>;
   /**
    * The logs of attempts, from the workers that ran them. `attempt` undefined: the newest ones that failed, or else
    * those that run.

@@ -41,6 +41,14 @@ const table = {
   asideLines: { field: 14, kind: "count", total: "sum", inManifest: true },
   /** Bytes of records that were put aside. */
   asideBytes: { field: 15, kind: "count", total: "sum", inManifest: true },
+  /** 1: the attempt has gone on where an earlier one had made a checkpoint. */
+  resumed: { field: 18, kind: "count", total: "sum", inManifest: false },
+  /** Records, or groups, that it did not have to do again. */
+  resumedRecords: { field: 19, kind: "count", total: "sum", inManifest: false },
+  /** The time that earlier attempts had spent on them. */
+  resumedMs: { field: 20, kind: "duration", total: "sum", inManifest: false },
+  /** Checkpoints that it has written. */
+  checkpoints: { field: 21, kind: "count", total: "sum", inManifest: false },
   wallMs: { field: 11, kind: "duration", total: "sum", inManifest: true },
 } as const satisfies Readonly<Record<string, Stat>>;
 

@@ -8,6 +8,14 @@ export interface ClusterView {
   readonly epoch: number;
   readonly jobs: readonly JobView[];
   readonly workers: readonly WorkerView[];
+  /** The master that has made the view. Undefined in the scheduler, which does not know it. */
+  readonly leader?: LeaderView | undefined;
+}
+
+export interface LeaderView {
+  readonly address: string;
+  /** When it began to lead, in ISO 8601 and by its own clock: nothing is decided by it. */
+  readonly since: string;
 }
 
 export interface WorkerView {

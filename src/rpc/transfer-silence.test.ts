@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MillraceError } from "../base/error.ts";
 import { Secret } from "../base/value/secret.ts";
 import { blobClient } from "./client/blob-client.ts";
+import { Line } from "./client/line.ts";
 import { endSilentCall } from "./transfer-silence.ts";
 
 const bounds = { silenceMs: 200, silenceBytesMin: 1000 };
@@ -125,16 +126,19 @@ describe("fault 54: a server that stops in the middle", () => {
 
 describe("fault 54: a master that stops in the middle of a blob", () => {
   const sha256 = createHash("sha256").update("blob").digest("hex");
-  const blobs = () =>
-    blobClient({
-      address: `http://127.0.0.1:${port}`,
-      token: new Secret("t".repeat(43)),
-      ca: undefined,
+  const blobs = () => {
+    const access = { token: new Secret("t".repeat(43)), ca: undefined };
+    const line = new Line(`http://127.0.0.1:${port}`, { ...access, pingMs: 1000 });
+    return blobClient({
+      ...access,
+      line: () => line,
+      failed: () => {},
       closed: new AbortController().signal,
       pause: async () => {},
-      repeat: async (_signal, again) => await again(new AbortController().signal),
+      repeat: async (_signal, again) => await again(new AbortController().signal, line),
       silence: bounds,
     });
+  };
   const silence = {
     code: "unreachable",
     retry: "same",

@@ -1,5 +1,5 @@
-// Workers that leave: they get nothing new, finish what they run, and serve their map outputs as long as those are
-// needed.
+// Workers that leave: they get nothing new, finish what they run, hand over map outputs that are needed (handover.ts),
+// and serve them meanwhile.
 import type { WorkerId } from "../base/ids.ts";
 import { drainRecord, keys } from "../protocol/records.ts";
 import { discardKept, isKept } from "./discard.ts";
@@ -9,15 +9,19 @@ import type { Cluster, Worker } from "./state/state.ts";
 import { isLeaving } from "./state/worker.ts";
 
 /**
- * Notes an administrator's wish that a worker drains. The wish outlives this master, and ends with the worker's
- * process.
+ * Notes an administrator's wish that a worker drains, and within which time, of which the shortest counts. The wish
+ * outlives this master, and ends with the worker's process.
  */
-export function wishDrain(cluster: Cluster, id: WorkerId): void {
+export function wishDrain(cluster: Cluster, id: WorkerId, withinMs: number | undefined): void {
   const worker = cluster.workers.get(id);
-  if (worker === undefined || worker.isToDrain) return;
+  if (worker === undefined) return;
+  const isShorter = withinMs !== undefined && withinMs < (worker.drainWithinMs ?? Number.POSITIVE_INFINITY);
+  if (worker.isToDrain && !isShorter) return;
   const isNew = !isLeaving(worker);
   worker.isToDrain = true;
-  put(cluster, keys.drain(id), drainRecord.encode(worker.incarnation));
+  if (isShorter) worker.drainWithinMs = withinMs;
+  const { incarnation, drainWithinMs } = worker;
+  put(cluster, keys.drain(id), drainRecord.encode({ incarnation, withinMs: drainWithinMs }));
   tell(cluster, worker);
   if (isNew) leave(cluster, worker);
 }
@@ -26,6 +30,7 @@ export function wishDrain(cluster: Cluster, id: WorkerId): void {
 export function forgetWish(cluster: Cluster, worker: Worker): void {
   if (!worker.isToDrain) return;
   worker.isToDrain = false;
+  worker.drainWithinMs = undefined;
   cluster.changes.push({ delete: keys.drain(worker.id) });
 }
 

@@ -83,6 +83,21 @@ export type MapOutputFact =
   /** A file that the attempt wrote for the output is gone before it was published. */
   | { readonly kind: "output-lost"; readonly attempt: AttemptId; readonly worker: WorkerId; readonly why: string }
   | { readonly kind: "map-output-restored"; readonly attempt: AttemptId; readonly worker: WorkerId }
+  /** A copy of it on another worker counts from now on, as its holder leaves. */
+  | {
+      readonly kind: "map-output-moved";
+      readonly attempt: AttemptId;
+      readonly worker: WorkerId;
+      readonly from: WorkerId;
+    }
+  /** A worker was to copy it from one that leaves, and can't. */
+  | {
+      readonly kind: "copy-failed";
+      readonly attempt: AttemptId;
+      readonly worker: WorkerId;
+      readonly from: WorkerId;
+      readonly why: string;
+    }
   /** A reduce could not reach the holder. The first complaint moves the reduce; enough of them give up the run. */
   | {
       readonly kind: "holder-unreachable";

@@ -39,6 +39,7 @@ export function attemptFailed(cluster: Cluster, attempt: Attempt, reason: Failur
       segmentLost(cluster, attempt, reason);
       return;
     case "infrastructure":
+      task.checkpointAt = undefined; // what it lies on may be what fails
       if (noteFailureThere(cluster, attempt.worker, task, true)) requeue(cluster, task, attempt.worker);
       else infrastructureFailed(cluster, attempt, reason.error);
       return;

@@ -11,6 +11,7 @@ import { checkStragglers, discardFrom, isKept, retellDiscards } from "./discard.
 import { forgetWish, leave } from "./drain.ts";
 import { attemptFailed, attemptTimedOut, infrastructureFailed, isCounted } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
+import { copiesFailed, copyEnded, endHandover, noteLeaving } from "./handover.ts";
 import { takeLate } from "./late.ts";
 import { loseAttempts } from "./lease.ts";
 import { isWinners, loseRunsOfDead, restoreRunsOfSilent, takeOffers } from "./lost.ts";
@@ -33,6 +34,10 @@ export function hear(cluster: Cluster, report: WorkerReport): void {
   if (isNewest) takeState(cluster, worker, report, isReborn);
   if (isReborn) loseRunsOfDead(cluster, worker);
   if (isBack || (isNewest && report.offered.length > 0)) takeOffers(cluster, worker);
+  if (isNewest) {
+    for (const { run } of report.offered) copyEnded(worker, run.writtenBy);
+    copiesFailed(cluster, worker, report.copiesFailed ?? []);
+  }
   // The report was on its way for so long that its worker counts as silent: a newer one has said the same (simulation,
   // seed 3279).
   if (!isNewest && worker.isSilent) return;
@@ -45,7 +50,8 @@ export function hear(cluster: Cluster, report: WorkerReport): void {
   checkStragglers(cluster, worker, report);
   if (capacity(worker) > 0) cluster.idle.add(worker);
   // Results are acknowledged immediately, and the worker gets its news.
-  if (worker.hasNews || report.finished.length + report.late.length > 0) cluster.toAnswer.add(worker);
+  if (worker.hasNews || report.finished.length + report.late.length + (report.copiesFailed ?? []).length > 0)
+    cluster.toAnswer.add(worker);
 }
 
 function addWorker(cluster: Cluster, report: WorkerReport): Worker {
@@ -65,6 +71,9 @@ function reincarnate(cluster: Cluster, worker: Worker, incarnation: number): voi
   worker.isDraining = false;
   forgetWish(cluster, worker);
   worker.offered.clear();
+  worker.copying.clear();
+  worker.readBefore.clear();
+  endHandover(cluster, worker);
   worker.discards.clear();
 }
 
@@ -97,6 +106,7 @@ function takeState(cluster: Cluster, worker: Worker, report: WorkerReport, isReb
   const wasLeaving = isLeaving(worker);
   worker.isDraining = report.draining;
   if (isLeaving(worker) && !wasLeaving) leave(cluster, worker);
+  if (isLeaving(worker)) noteLeaving(cluster, worker, report.leavesInMs);
   for (const [job, until] of worker.discards) if (until <= cluster.now) worker.discards.delete(job);
 }
 
@@ -212,6 +222,7 @@ function takeRunning(cluster: Cluster, worker: Worker, running: readonly Running
     attempt.assignment = undefined;
     attempt.report = report.at === undefined || isPosition(attempt, report.at) ? report : { ...report, at: undefined };
     attempt.task.job.view = undefined;
+    if (report.hasCheckpoint === true) attempt.task.checkpointAt = worker;
     checkTime(cluster, attempt, report);
   }
   const known = new Set(worker.strays.map(attemptKey));

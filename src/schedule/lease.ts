@@ -5,6 +5,7 @@ import { checkStragglers } from "./discard.ts";
 import { forgetWish } from "./drain.ts";
 import { infrastructureFailed } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
+import { endHandover } from "./handover.ts";
 import { loseRunsOfSilent } from "./lost.ts";
 import { release, requeue } from "./state/attempt.ts";
 import { note, watch } from "./state/cluster.ts";
@@ -33,6 +34,7 @@ export function expireLeases(cluster: Cluster): void {
     } else {
       forgetWish(cluster, worker);
       forgetComplaints(worker);
+      endHandover(cluster, worker);
       checkStragglers(cluster, worker, { running: [], finished: [] });
       cluster.workers.delete(worker.id);
       note(cluster, { kind: "worker-forgotten", worker: worker.id });

@@ -1,13 +1,15 @@
 // Map outputs that get lost, and that come back. The winner of a lost run stays on record: its digest tells whether the
 // task emits the same again, and its counters and staged files count until another attempt has won.
 import { sameAttempt } from "../base/ids.ts";
+import type { Offer } from "../protocol/messages.ts";
 import type { Winner } from "../protocol/records.ts";
+import { movedAway, noteReadBefore } from "./handover.ts";
 import { requeue, revoke, takeBackReduces } from "./state/attempt.ts";
 import { note, saveTask, watchLease } from "./state/cluster.ts";
 import { isActive, taskOf, update } from "./state/job.ts";
-import type { Cluster, Job, Offer, Task, Worker } from "./state/state.ts";
+import type { Cluster, Job, Task, Worker } from "./state/state.ts";
 import { attemptKey, hasLostFiles, isDone } from "./state/task.ts";
-import { newWorker } from "./state/worker.ts";
+import { isLeaving, isLive, newWorker } from "./state/worker.ts";
 import { whyLost } from "./why-lost.ts";
 
 /** Gives up a task's run: the task is done again, on another worker than `avoid`. */
@@ -15,6 +17,8 @@ export function loseRun(cluster: Cluster, task: Task, why: string, avoid?: Worke
   const { winner, job } = task;
   if (winner?.run === undefined || winner.runLost !== undefined || !isActive(job)) return;
   update(task, () => (task.winner = { ...winner, runLost: why }));
+  const holder = cluster.workers.get(winner.worker);
+  if (holder !== undefined) noteReadBefore(holder, job, job.mapVersion + 1);
   note(cluster, { kind: "map-output-lost", attempt: winner.attempt, worker: winner.worker, why });
   saveTask(cluster, task);
   requeue(cluster, task, avoid);
@@ -75,23 +79,34 @@ export function holderOf(cluster: Cluster, winner: Pick<Winner, "worker" | "inca
 }
 
 /**
- * Takes in the runs that a new life of a worker has found and verified: those of winners, with the same digest, count
- * again. Those of a silent worker do when it is heard again (simulation, seed 766: a job went back from closing to
- * working while the worker was silent).
+ * Takes in the runs that a new life of a worker has found and verified, or that were copied to it: those of winners,
+ * with the same digest, count there from now on, unless they lie on another worker that stays. Those of a silent worker
+ * do when it is heard again (simulation, seed 766: a job went back from closing to working while the worker was
+ * silent). One that may leave has nothing to offer any more.
  */
 export function takeOffers(cluster: Cluster, worker: Worker): void {
-  if (worker.isSilent) return;
+  if (worker.isSilent || worker.handover?.mayLeave === true) return;
   for (const offer of worker.offered.values()) {
     const { job: id, phase, index } = offer.run.writtenBy;
     const job = cluster.jobs.get(id);
     const task = job === undefined || !isActive(job) || phase !== "map" ? undefined : taskOf(job, phase, index);
     if (task?.winner === undefined || offerFor(worker, task) !== offer) continue;
     const { winner } = task;
-    if (isDone(task) && winner.worker === worker.id && winner.incarnation === worker.incarnation) continue;
+    const holder = cluster.workers.get(winner.worker);
+    if (isDone(task) && isWellPlaced(worker, holder, winner)) continue;
     const { id: name, incarnation, address } = worker;
+    job!.workers.add(name);
     restore(cluster, task, { ...winner, worker: name, incarnation, address, run: offer.run });
     worker.runs.add(task);
+    if (holder !== undefined && holder !== worker) movedAway(holder, task);
   }
+}
+
+/** Whether a run that a worker offers counts where it is: it lies there already, or on one that stays longer. */
+function isWellPlaced(worker: Worker, holder: Worker | undefined, { incarnation }: Winner): boolean {
+  if (holder === worker) return incarnation === worker.incarnation;
+  if (isLeaving(worker)) return true;
+  return holder !== undefined && isLive(holder) && holder.incarnation === incarnation && !isLeaving(holder);
 }
 
 /**
@@ -114,15 +129,19 @@ function offerFor(worker: Worker, { winner }: Task): Offer | undefined {
 }
 
 function restore(cluster: Cluster, task: Task, winner: Winner): void {
-  const isMoved = task.winner?.incarnation !== winner.incarnation;
+  const before = task.winner;
+  const isMoved = before?.incarnation !== winner.incarnation || before.worker !== winner.worker;
   update(task, () => {
     task.winner = { ...winner, runLost: undefined };
     if (isMoved) task.placements++;
   });
   if (isMoved) task.placedAt = task.job.mapVersion;
   saveTask(cluster, task);
-  note(cluster, { kind: "map-output-restored", attempt: winner.attempt, worker: winner.worker });
-  for (const attempt of [...task.attempts]) revoke(cluster, attempt, "the output that was lost is back");
+  const { attempt, worker } = winner;
+  if (before?.runLost === undefined && before !== undefined && before.worker !== worker)
+    note(cluster, { kind: "map-output-moved", attempt, worker, from: before.worker });
+  else note(cluster, { kind: "map-output-restored", attempt, worker });
+  for (const other of [...task.attempts]) revoke(cluster, other, "the output that was lost is back");
   takeBackReduces(cluster, task.job);
   cluster.toAdvance.add(task.job);
 }

@@ -2,7 +2,7 @@
 
 import type { Instant, JobId, WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import { drainRecord, parseKey } from "../protocol/records.ts";
+import { type DrainWish, drainRecord, parseKey } from "../protocol/records.ts";
 import type { StoredRecord } from "../state/store.ts";
 import { StringTable } from "../wire/protobuf/string-table.ts";
 import { noteRate } from "./assign/backup.ts";
@@ -79,9 +79,10 @@ function inOrder(records: Iterable<StoredRecord>): Iterable<StoredRecord> {
 }
 
 /** Restores an administrator's wish. The worker has a lease from now on to be heard. */
-function recoverDrain(cluster: Cluster, id: WorkerId, incarnation: number): void {
+function recoverDrain(cluster: Cluster, id: WorkerId, { incarnation, withinMs }: DrainWish): void {
   const worker = newWorker(id, incarnation, cluster.now);
   worker.isToDrain = true;
+  worker.drainWithinMs = withinMs;
   cluster.workers.set(id, worker);
   watchLease(cluster, worker);
 }

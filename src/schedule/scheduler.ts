@@ -14,6 +14,7 @@ import { ordersFor } from "./assign/orders.ts";
 import { advance, cancel, filesLookedAt, lookFailed, published, publishFailed, resume, unpublished } from "./commit.ts";
 import { wishDrain } from "./drain.ts";
 import { expireKept, nextSweepAt, sweep, sweepAll } from "./ended.ts";
+import { handOver } from "./handover.ts";
 import { hear } from "./hear.ts";
 import { expireLeases, forgive } from "./lease.ts";
 import { recoverCluster } from "./recover.ts";
@@ -70,6 +71,7 @@ export function stepCluster(cluster: Cluster, event: SchedulerEvent, now: Instan
   const reporter = event.kind === "worker-heard" ? cluster.workers.get(event.report.worker) : undefined;
   if (reporter !== undefined && reporter.slotsAhead > 0) assignAhead(cluster, reporter);
   startBackups(cluster, isHeldBack);
+  handOver(cluster);
   sweep(cluster);
   answer(cluster, event);
   cluster.wakeAt = earliest(cluster.leases.peek()?.at, heldBackUntil, nextSweepAt(cluster), cluster.kept.peek()?.at);
@@ -95,7 +97,7 @@ function take(cluster: Cluster, event: SchedulerEvent): void {
       hear(cluster, event.report);
       return;
     case "worker-drained":
-      wishDrain(cluster, event.worker);
+      wishDrain(cluster, event.worker, event.withinMs);
       return;
     case "files-looked-at":
       filesLookedAt(cluster, event);

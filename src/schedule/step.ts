@@ -20,8 +20,11 @@ export type SchedulerEvent =
    */
   | { readonly kind: "job-resumed"; readonly job: JobId; readonly withdrawn?: WithdrawnDecision | undefined }
   | { readonly kind: "worker-heard"; readonly report: WorkerReport }
-  /** An administrator wants the worker to drain: it gets nothing new, and is told so until it is started again. */
-  | { readonly kind: "worker-drained"; readonly worker: WorkerId }
+  /**
+   * An administrator wants the worker to drain: it gets nothing new, and is told so until it is started again.
+   * `withinMs`: how long it may stay.
+   */
+  | { readonly kind: "worker-drained"; readonly worker: WorkerId; readonly withinMs?: number | undefined }
   /** The answer to `look-at-files`: the files that are gone, or not as they were written. */
   | {
       readonly kind: "files-looked-at";

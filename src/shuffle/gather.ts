@@ -1,8 +1,9 @@
 // The reduce side of the shuffle: one partition of all map outputs as one sorted stream, those on this machine and
 // those that were fetched (client.ts). Each run is opened to look at its footer, closed, and opened again when its turn
 // to be merged comes, so that thousands of map tasks need no more file descriptors than the fan-in of a merge.
+import { createHash } from "node:crypto";
 import { assert } from "../base/assert.ts";
-import { type AttemptId, sameAttempt } from "../base/ids.ts";
+import { type AttemptId, attemptName, sameAttempt } from "../base/ids.ts";
 import { MergeCursor } from "../sort/cursor.ts";
 import { createMerger, type MergeOptions } from "../sort/merge.ts";
 import { type MergeInput, runInput } from "../sort/merge-input.ts";
@@ -31,6 +32,8 @@ export interface Gathered {
   /** Pairs in the partition before folding, which the cursor gives where there is no fold; and their bytes. */
   readonly pairs: number;
   readonly bytes: number;
+  /** SHA-256 of whose segments they are, and what each says of itself: where it is the same, so is what is merged. */
+  digest(): Uint8Array;
 }
 
 /**
@@ -39,17 +42,19 @@ export interface Gathered {
  */
 export function gather(options: GatherOptions): Gathered {
   const { partition } = options;
-  const inputs = inputsInOrder(options);
+  const mapped = inputsInOrder(options);
+  const inputs = mapped.map(({ input }) => input);
   const merge = createMerger(options).merge(inputs, partition);
   return {
     cursor: new MergeCursor(merge),
     pairs: inputs.reduce((sum, input) => sum + input.pairs, 0),
     bytes: inputs.reduce((sum, input) => sum + input.bytes, 0),
+    digest: () => digestOf(mapped),
   };
 }
 
 /** One input per map that has pairs in the partition, in the order that the values of a key get. */
-function inputsInOrder(options: GatherOptions): MergeInput[] {
+function inputsInOrder(options: GatherOptions): MappedInput[] {
   const { runs, partition, fetched = [] } = options;
   const mapped = [...fetched];
   const lost: SegmentLost[] = [];
@@ -66,7 +71,14 @@ function inputsInOrder(options: GatherOptions): MergeInput[] {
   assertOrder(runs.map((run) => run.writtenBy));
   mapped.sort((a, b) => a.map.index - b.map.index);
   assertOrder(mapped.map(({ map }) => map));
-  return mapped.map(({ input }) => input);
+  return mapped;
+}
+
+function digestOf(mapped: readonly MappedInput[]): Uint8Array {
+  const hash = createHash("sha256");
+  for (const { map, input } of mapped)
+    hash.update(`${attemptName(map)} ${input.pairs} ${input.bytes} ${input.digest}\n`);
+  return hash.digest();
 }
 
 function assertOrder(maps: readonly AttemptId[]): void {

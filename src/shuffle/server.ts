@@ -20,6 +20,7 @@ import {
   type SegmentHeader,
   type SegmentsRequest,
   segmentsType,
+  wholeRun,
   writeSegmentHeader,
 } from "./wire.ts";
 
@@ -35,11 +36,14 @@ export interface ShuffleOptions {
   readonly clock?: Clock;
   /** Called with the number of bytes that were sent, for metrics. */
   readonly onSent?: (bytes: number) => void;
-  /** Defaults are in `limits`: servedFetchesMax, serveStallMs, serveBufferBytes, footerCacheBytes. */
+  /**
+   * Defaults are in `limits`: servedFetchesMax, serveStallMs, serveBufferBytes, footerCacheBytes, copyBytesPerSecond.
+   */
   readonly servedMax?: number;
   readonly stallMs?: number;
   readonly bufferBytes?: number;
   readonly footerCacheBytes?: number;
+  readonly copyBytesPerSecond?: number;
 }
 
 /** What a map's answer begins with, and where the rest comes from. */
@@ -74,6 +78,8 @@ class ShuffleServer {
   readonly #clock: Clock;
   readonly #footers: FooterCache;
   #serving = 0;
+  /** When what was sent of whole runs is paid for, at the rate that they may take. */
+  #copiesPaidAt = 0;
 
   constructor(options: ShuffleOptions) {
     this.#options = options;
@@ -160,8 +166,18 @@ class ShuffleServer {
       await file.read(buffer, start, length, position + sent);
       body.add(length);
       sent += length;
+      if (partition === wholeRun) await this.#payForCopy(length, signal);
     }
     this.#options.onSent?.(bytes);
+  }
+
+  /** Bounds what all copies take together, as reduces fetch from here too. */
+  async #payForCopy(bytes: number, signal: AbortSignal): Promise<void> {
+    const now = this.#clock.now();
+    const rate = this.#options.copyBytesPerSecond ?? limits.copyBytesPerSecond;
+    this.#copiesPaidAt = Math.max(this.#copiesPaidAt, now) + (bytes / rate) * 1000;
+    const aheadMs = this.#copiesPaidAt - now;
+    if (aheadMs > copyAheadMs) await this.#clock.sleep(aheadMs, signal);
   }
 
   /**
@@ -176,6 +192,13 @@ class ShuffleServer {
       const known = partition === noPartition ? undefined : this.#footers.find(run);
       const footer = known ?? (await this.#footers.read(run, await open()));
       const { pairs: runPairs } = footer;
+      if (partition === wholeRun) {
+        const { bytes: all, writtenBy } = run;
+        const whole = { bytes: all, pairs: runPairs, digest: footer.emissionDigest, blockBytesMax: 0, runPairs };
+        const opened = await open();
+        const rest = Math.max(0, all - from);
+        return { map: writtenBy, header: { status: "segment", ...whole }, file: opened, position: from, bytes: rest };
+      }
       const segment = await readLater(footer.find(partition), open);
       if (segment === undefined) {
         await file?.close();
@@ -200,6 +223,9 @@ class ShuffleServer {
     }
   }
 }
+
+/** Copies are sent ahead of their rate by this much, so that a timer is set now and then and not per buffer. */
+const copyAheadMs = 20;
 
 /**
  * Returns undefined for a body that is longer than any request. A client that takes longer than `stallMs` to send its

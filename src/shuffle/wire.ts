@@ -22,6 +22,12 @@ export function segmentsPath(job: JobId): string {
 /** No run has this partition: a client that asks for it learns which runs are there, and nothing else. */
 export const noPartition = 0xffff_ffff;
 
+/**
+ * Nor this one: it stands for the whole file of a run, which a worker that leaves hands over. A worker of an earlier
+ * version answers that the run has no such partition.
+ */
+export const wholeRun = 0xffff_fffe;
+
 export interface SegmentsRequest {
   readonly partition: number;
   readonly from: number;

@@ -14,6 +14,7 @@ import type { RecoverScheduler, SchedulerOptions } from "../schedule/step.ts";
 import { viewOf } from "../schedule/view.ts";
 import { decodeReport, encodeOrders } from "../wire/convert.ts";
 import type { Endpoint, Request } from "./network.ts";
+import { observedStore } from "./observed-store.ts";
 import { Process } from "./process.ts";
 import type { MasterHost, MasterLife, Scene } from "./scene.ts";
 import { stateClient } from "./state-client.ts";
@@ -105,7 +106,7 @@ class MasterProcess implements MasterLife, Endpoint {
     const { network, server, options, outputs, observer } = this.#scene;
     const { process } = this;
     return createMaster({
-      store: stateClient(process, network, server, options, () => observer.committed?.(this)),
+      store: observedStore(stateClient(process, network, server, options), this, observer),
       storage: outputs.clientOf(process),
       clock: process.clock,
       heartbeatMs: options.heartbeatMs,

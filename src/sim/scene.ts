@@ -3,7 +3,7 @@
 // agent (master.ts, worker.ts); `millrace sim` puts a user's job into them (job/), test/simulation an oracle and its
 // invariants.
 import type { AttemptId } from "../base/ids.ts";
-import type { Assignment, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
+import type { Assignment, CopyOrder, Offer, WorkerOrders, WorkerReport } from "../protocol/messages.ts";
 import type { Fact } from "../schedule/facts.ts";
 import type { Cluster } from "../schedule/state/state.ts";
 import type { SchedulerEvent, SchedulerOptions, Step } from "../schedule/step.ts";
@@ -158,6 +158,8 @@ export interface Slots {
   /** What every job's bundle is. */
   readonly bundle: Bundle;
   open(worker: WorkerLife, onLate: OnLate): TaskSlot;
+  /** Copies a run of a worker that leaves. Left out: no runs are copied in such a world. */
+  copy?(worker: WorkerLife, order: CopyOrder, signal: AbortSignal): Promise<Offer>;
   /** What slots of other machines ask of this one. */
   serve(worker: WorkerLife, request: Request): Promise<unknown>;
 }
@@ -192,6 +194,9 @@ export interface Observer {
   /** Orders arrive; they are not followed yet. */
   heardOrders?(worker: WorkerLife, orders: WorkerOrders): void;
   led?(epoch: number, host: string): void;
+  /** A leader begins a commit; it has been told that all of it is durable. */
+  committing?(epoch: number, changes: readonly Change[]): void;
+  acknowledged?(epoch: number, changes: readonly Change[]): void;
   /** A change is durable. */
   stored?(change: Change, before: Uint8Array | undefined, epoch: number): void;
   /** At the store: somebody who leads no more was turned away; a commit broke off in its middle. */

@@ -1,6 +1,6 @@
 // A master's end of the state store: the product's `StateStore` over the simulated network.
 import { MillraceError } from "../base/error.ts";
-import type { Change, Leadership, StateStore, StoredRecord } from "../state/store.ts";
+import type { Change, Leader, Leadership, StateStore, StoredRecord } from "../state/store.ts";
 import type { Network } from "./network.ts";
 import type { Process } from "./process.ts";
 import { notLeader, type StateServer, type StoreOptions } from "./state-server.ts";
@@ -11,7 +11,6 @@ interface ClientEnds {
   readonly server: StateServer;
   readonly options: StoreOptions;
   readonly call: (kind: string, body: unknown, timeoutMs?: number) => Promise<unknown>;
-  readonly onCommitted: () => void;
 }
 
 export function stateClient(
@@ -19,12 +18,12 @@ export function stateClient(
   network: Network,
   server: StateServer,
   options: StoreOptions,
-  onCommitted: () => void,
 ): StateStore {
   const call = (kind: string, body: unknown, timeoutMs = options.leaseMs * 3) =>
     network.call(process, "store", kind, body, { timeoutMs, isSteady: true });
 
-  const ends: ClientEnds = { process, server, options, call, onCommitted };
+  const ends: ClientEnds = { process, server, options, call };
+  const leader = () => call("leader", undefined) as Promise<Leader | undefined>;
   return {
     async lead() {
       for (;;) {
@@ -37,6 +36,16 @@ export function stateClient(
         }
       }
     },
+    leader,
+    async *watchLeader(signal) {
+      for (let told: { readonly leader: Leader | undefined } | undefined; !signal.aborted; ) {
+        const now = await leader().catch(() => undefined);
+        if (signal.aborted) return;
+        if (told === undefined || now?.epoch !== told.leader?.epoch) yield now;
+        told = { leader: now };
+        await process.clock.sleep(server.sessionMs / 3, signal);
+      }
+    },
     async *scan(prefix) {
       yield* (await call("scan", prefix)) as readonly StoredRecord[];
     },
@@ -45,7 +54,7 @@ export function stateClient(
 }
 
 function leadershipOf(epoch: number, heardAt: number, ends: ClientEnds): Leadership {
-  const { call, onCommitted } = ends;
+  const { call } = ends;
   const lost = new AbortController();
   void keepAlive(epoch, heardAt, lost, ends);
   return {
@@ -55,7 +64,6 @@ function leadershipOf(epoch: number, heardAt: number, ends: ClientEnds): Leaders
       if (lost.signal.aborted) throw notLeader();
       try {
         await call("commit", { epoch, changes });
-        onCommitted();
       } catch (error) {
         lost.abort();
         // What became of it is not known: whoever leads next reads what is there.

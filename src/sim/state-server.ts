@@ -3,8 +3,8 @@
 // (store.ts).
 import { held } from "../base/assert.ts";
 import { MillraceError } from "../base/error.ts";
-import { createMemoryStore } from "../state/memory.ts";
-import type { Change, Leadership, StoredRecord } from "../state/store.ts";
+import { createMemoryStore, SharedMemory } from "../state/memory.ts";
+import type { Change, Leader, Leadership, StateStore, StoredRecord } from "../state/store.ts";
 import type { Chance } from "./chance.ts";
 import type { Endpoint, Request } from "./network.ts";
 import type { Process } from "./process.ts";
@@ -29,6 +29,22 @@ export interface StoreWatcher {
   commitCut(): void;
 }
 
+/** The store that masters use, as the rest of a world sees it. */
+export interface StateService extends Endpoint {
+  /** What is durable, as seen from outside of the store. */
+  readonly records: ReadonlyMap<string, Uint8Array>;
+  readonly epoch: number;
+  /** The host that leads, as far as the store knows. */
+  readonly leader: string | undefined;
+  /** Commits and scans fail, or take long, until then. */
+  failsUntil: number;
+  slowUntil: number;
+  /** Leadership goes to whoever waits for it, though its holder is well (etcd issue 15247). */
+  depose(): void;
+  /** Whether the leader of that epoch must know by its own clock that it leads no more. */
+  hasExpired(epoch: number): boolean;
+}
+
 export interface CommitRequest {
   readonly epoch: number;
   readonly changes: readonly Change[];
@@ -39,19 +55,17 @@ interface Waiter {
   readonly resolve: (epoch: number) => void;
 }
 
-export class StateServer implements Endpoint {
+export class StateServer implements StateService {
   readonly process: Process;
-  /** What is durable, as seen from outside of the store. */
   readonly records = new Map<string, Uint8Array>();
   epoch = 0;
-  /** Commits and scans fail, or take long, until then. */
   failsUntil = 0;
   slowUntil = 0;
   readonly #chance: Chance;
   readonly #options: StoreOptions;
   readonly #watcher: StoreWatcher;
   readonly #now: () => number;
-  readonly #store = createMemoryStore();
+  readonly #store: StateStore;
   readonly #leaderships = new Map<number, Leadership>();
   readonly #waiting: Waiter[] = [];
   #isElecting = false;
@@ -60,14 +74,20 @@ export class StateServer implements Endpoint {
   constructor(process: Process, now: () => number, chance: Chance, options: StoreOptions, watcher: StoreWatcher) {
     this.process = process;
     this.#now = now;
+    this.#store = createMemoryStore(new SharedMemory(), { date: () => new Date(now()) });
     this.#chance = chance;
     this.#options = options;
     this.#watcher = watcher;
   }
 
-  /** The host that leads, as far as the store knows. */
   get leader(): string | undefined {
     return this.#session?.host;
+  }
+
+  /** The leader, as masters are told. */
+  async #seated(): Promise<Leader | undefined> {
+    await this.#wait();
+    return this.#session === undefined ? undefined : await this.#store.leader();
   }
 
   /** A session without a sign of life ends after this. */
@@ -83,6 +103,8 @@ export class StateServer implements Endpoint {
         return this.#keep(body as number);
       case "resign":
         return Promise.resolve(this.#end(body as number));
+      case "leader":
+        return this.#seated();
       case "scan":
         return this.#scan(body as string);
       case "commit":
@@ -92,9 +114,13 @@ export class StateServer implements Endpoint {
     }
   }
 
-  /** Leadership goes to whoever waits for it, though its holder is well (etcd issue 15247). */
   depose(): void {
     if (this.#session !== undefined) this.#end(this.#session.epoch);
+  }
+
+  /** Not every world's leaders give up by their clock, and none of them compares it with an answer. */
+  hasExpired(_epoch: number): boolean {
+    return false;
   }
 
   #lead(host: string): Promise<number> {

@@ -82,6 +82,9 @@ class WorkerProcess implements WorkerLife, Endpoint {
       slotsAhead: options.slotsAhead,
       runs: disk.runStore(),
       openSlot: (_name, onLate) => scene.slots.open(this, onLate),
+      ...(scene.slots.copy !== undefined && {
+        copyRun: (order, signal) => scene.slots.copy!(this, order, signal),
+      }),
       bundle: async () => scene.slots.bundle,
       access: { shuffleKey: (job) => job, ca: undefined },
       offered,

@@ -61,6 +61,8 @@ export interface RunAttempt {
   readonly memoryDirectory: string | undefined;
   readonly memoryBytesMax: number;
   readonly diskDirectory: string;
+  /** Where the job's checkpoints lie, on disk and in the memory tier; left out: it has none. */
+  readonly checkpoints?: { readonly disk: string; readonly memory: string | undefined };
   /**
    * For a reduce: the runs on this machine, read directly; at most one per map task, in the order of their ordinals.
    */
@@ -130,6 +132,7 @@ function toSlotKind(message: ToSlot): MessageInitShape<typeof ToSlotSchema>["kin
           memoryDirectory: message.memoryDirectory,
           memoryBytesMax: big(message.memoryBytesMax),
           diskDirectory: message.diskDirectory,
+          checkpoints: message.checkpoints,
           inputs: message.inputs.map(toRunRef),
           remote: message.remote.map(toHolder),
           access: message.access,
@@ -164,6 +167,9 @@ function fromToSlot({ kind }: ToSlotMessage): ToSlot {
         memoryDirectory: kind.value.memoryDirectory,
         memoryBytesMax: num(kind.value.memoryBytesMax),
         diskDirectory: kind.value.diskDirectory,
+        ...(kind.value.checkpoints !== undefined && {
+          checkpoints: { disk: kind.value.checkpoints.disk, memory: kind.value.checkpoints.memory },
+        }),
         inputs: kind.value.inputs.map(fromRunRef),
         remote: kind.value.remote.map(fromHolder),
         access: optional(kind.value.access, ({ key, ca, clockAheadMs }) => ({

@@ -6,6 +6,9 @@ import { MillraceError } from "../base/error.ts";
 import { limits, MiB } from "../base/limits.ts";
 import { systemClock } from "../base/system/clock.ts";
 import { failpoint } from "../base/system/failpoint.ts";
+import type { Checkpoints } from "../checkpoint/checkpoint.ts";
+import { CheckpointFolders, type RunPlace } from "../checkpoint/folders.ts";
+import { workDigest } from "../checkpoint/work-digest.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import { describeLoaded, installMillrace, loadJob } from "../job/load/load.ts";
 import { validateParams } from "../job/params/validate.ts";
@@ -14,6 +17,7 @@ import { createKernel } from "../kernel/create-kernel.ts";
 import type { Combining, Kernel } from "../kernel/kernel.ts";
 import type { AttemptDone, AttemptResult, FailureText } from "../protocol/messages.ts";
 import type { Fetched } from "../shuffle/client.ts";
+import type { RunFiles } from "../sort/run.ts";
 import { openRun } from "../sort/run-reader.ts";
 import { createStorage } from "../storage/any.ts";
 import type { AccessByScheme } from "../storage/schemes.ts";
@@ -205,12 +209,14 @@ export class SlotProgram {
   #environment(attempt: Attempt): TaskEnvironment {
     const { request, late, stop } = attempt;
     const kernel = this.#openKernel();
+    const runs = tierOf(request);
     const paths = new Map(request.assignment.spec.files.map((file) => [file.name, file.path]));
     return {
       job: this.#loaded(),
       storage: stoppable(this.#storage, stop.signal),
       kernel,
-      runs: tierOf(request),
+      runs,
+      checkpoints: checkpointsOf(request, runs),
       status: {
         write: (status) => {
           if (status.phase !== "fetch") this.#last = attempt;
@@ -302,6 +308,23 @@ function tierOf(request: RunAttempt) {
     memoryDirectory: request.memoryDirectory,
     memoryBytesMax: request.memoryBytesMax,
     diskDirectory: request.diskDirectory,
+  });
+}
+
+/** Undefined where the job is to have none. */
+function checkpointsOf(request: RunAttempt, runs: RunFiles): Checkpoints | undefined {
+  const { assignment, diskDirectory, checkpoints, memoryDirectory } = request;
+  const { checkpointMs } = assignment.spec;
+  if (checkpointMs === 0 || checkpoints === undefined) return undefined;
+  const places: [RunPlace, ...RunPlace[]] = [{ runs: diskDirectory, checkpoints: checkpoints.disk }];
+  if (memoryDirectory !== undefined && checkpoints.memory !== undefined)
+    places.push({ runs: memoryDirectory, checkpoints: checkpoints.memory });
+  return new CheckpointFolders({
+    attempt: assignment.attempt,
+    work: workDigest(assignment),
+    intervalMs: checkpointMs,
+    places,
+    open: (path) => runs.open(path),
   });
 }
 

@@ -84,6 +84,20 @@ test.each([
   );
 });
 
+test("a checkpoint is told of beside a key, and without one", () => {
+  const path = join(directory, "e");
+  const page = new StatusPageFile(path);
+  page.begin({ epoch: 1, attempt: 1 });
+  const status = { phase: "map", records: 5, bytes: 6, at: undefined } as const;
+  page.write({ ...status, hasCheckpoint: true });
+  expect(readStatusPage(path)).toMatchObject({ ...status, hasCheckpoint: true });
+  page.write({ ...status, hasCheckpoint: true, key: '"the"' });
+  expect(readStatusPage(path)).toMatchObject({ key: '"the"', hasCheckpoint: true });
+  page.write(status);
+  expect(readStatusPage(path)).not.toHaveProperty("hasCheckpoint");
+  page.close();
+});
+
 test("no file, and an empty file, are no page", () => {
   expect(readStatusPage(join(directory, "none"))).toBeUndefined();
   new StatusPageFile(join(directory, "empty")).close();

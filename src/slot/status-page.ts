@@ -5,7 +5,7 @@
 //    0  u32  magic "MRP1"
 //    4  u32  CRC-32 of byte 8 to the end: a reader that meets a half-written page sees it and reads again
 //    8  u32  epoch, 12 u32 attempt: whose page this is (one file per slot, reused)
-//   16  u8   phase, 17 u8 flags (1: `at` is set, 2: `key` is set), 18 u16 reserved
+//   16  u8   phase, 17 u8 flags (1: `at` is set, 2: `key` is set, 4: a checkpoint), 18 u16 reserved
 //   20  u32  at.file, 24 f64 at.offset
 //   32  f64  records, 40 f64 bytes
 //   48  f64  beats: counts the writes, so that a page which says the same again still counts as a sign of life
@@ -22,6 +22,7 @@ const pageBytes = 64;
 const keyedPageBytes = 128;
 const flagAt = 1;
 const flagKey = 2;
+const flagCheckpoint = 4;
 const magic = 0x3150524d;
 const phases = ["setup", "map", "sort", "reduce", "write", "teardown", "fetch"] as const;
 /** A reader that meets a write in progress tries again; a page that stays broken comes from a machine that crashed. */
@@ -58,7 +59,10 @@ export class StatusPageFile implements StatusPage {
     const page = this.#page;
     page[16] = phases.indexOf(status.phase);
     const isKeyed = status.key !== undefined;
-    page[17] = (status.at === undefined ? 0 : flagAt) | (isKeyed ? flagKey : 0);
+    page[17] =
+      (status.at === undefined ? 0 : flagAt) |
+      (isKeyed ? flagKey : 0) |
+      (status.hasCheckpoint === true ? flagCheckpoint : 0);
     page[56] = isKeyed ? page.write(status.key, pageBytes, "utf8") : 0;
     page.writeUInt32LE(status.at?.file ?? 0, 20);
     page.writeDoubleLE(status.at?.offset ?? 0, 24);
@@ -116,6 +120,7 @@ export function parseStatusPage(page: Buffer): PageContent | undefined {
     bytes: bytesRead,
     beats,
     ...(key !== undefined && isKeyExcerpt(key) && { key }),
+    ...((flags & flagCheckpoint) !== 0 && { hasCheckpoint: true as const }),
   };
 }
 

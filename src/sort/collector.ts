@@ -21,11 +21,8 @@ export interface CollectorOptions {
   readonly options: CollectOptions;
   /** Called for each block that `finish` merges: it shows that a long merge is alive. */
   readonly beat?: (() => void) | undefined;
-  /**
-   * The spills of an earlier attempt at the task: read first, never changed or removed. Reserved for checkpoints
-   * (`Progress` in protocol/messages.ts): only tests give it today.
-   */
-  readonly earlier?: { readonly runs: readonly RunRef[]; readonly emissionDigest: bigint };
+  /** The spills of an earlier attempt at the task, in a checkpoint of it: read first, never changed or removed. */
+  readonly earlier?: { readonly runs: readonly RunRef[]; readonly emissionDigest: bigint } | undefined;
 }
 
 /**

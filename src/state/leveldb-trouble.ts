@@ -44,26 +44,24 @@ export class Trouble {
         { cause: error },
       );
     }
-    if (code === "LEVEL_CORRUPTION" || /corruption|checksum|manifest/i.test(text(cause)))
+    if (code === "LEVEL_CORRUPTION" || (!isOfSystem(cause) && /corruption|checksum|manifest/i.test(text(cause))))
       return this.corrupt(text(cause));
     return this.#inputOutput("opened", cause);
   }
 
   ofReading(error: unknown): MillraceError {
     if (error instanceof MillraceError) return error;
-    if (systemCode(error) === "LEVEL_CORRUPTION" || /corruption|checksum/i.test(text(error)))
+    if (systemCode(error) === "LEVEL_CORRUPTION" || (!isOfSystem(error) && /corruption|checksum/i.test(text(error))))
       return this.corrupt(text(error));
     return this.#inputOutput("read", error);
   }
 
   ofWriting(error: unknown): MillraceError {
     if (error instanceof MillraceError) return error;
-    const isFull = systemCode(error) === "ENOSPC" || /no space left|quota/i.test(text(error));
+    if (isFull(error)) return this.#full(error);
     return new MillraceError(
-      isFull ? "no-space" : "io-error",
-      isFull
-        ? `the disk of the state in ${this.#directory} is full: make room and start again`
-        : `the state in ${this.#directory} can't be written: ${text(error)}. Check the disk and start again`,
+      "io-error",
+      `the state in ${this.#directory} can't be written: ${text(error)}. Check the disk and start again`,
       { cause: error },
     );
   }
@@ -72,11 +70,31 @@ export class Trouble {
     return new MillraceError("corrupt-state", `the state in ${this.#directory} is damaged (${what}). ${this.#mend}`);
   }
 
+  #full(error: unknown): MillraceError {
+    return new MillraceError(
+      "no-space",
+      `the disk of the state in ${this.#directory} is full: make room and start again`,
+      { cause: error },
+    );
+  }
+
+  /** Opening writes too: it makes a table of the log. */
   #inputOutput(verb: string, error: unknown): MillraceError {
+    if (isFull(error)) return this.#full(error);
     return new MillraceError("io-error", `the state in ${this.#directory} can't be ${verb}: ${text(error)}`, {
       cause: error,
     });
   }
+}
+
+/** Whether it is the system's error of a call, of which nothing follows for what is stored. LevelDB says so first. */
+function isOfSystem(error: unknown): boolean {
+  return /^IO error: /.test(text(error)) || /^E[A-Z]+$/.test(systemCode(error) ?? "");
+}
+
+function isFull(error: unknown): boolean {
+  const code = systemCode(error);
+  return code === "ENOSPC" || code === "EDQUOT" || /no space left|quota/i.test(text(error));
 }
 
 function text(error: unknown): string {

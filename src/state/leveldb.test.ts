@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -120,6 +121,17 @@ describe("leveldb store on disk", () => {
     ).toBe(true);
     for (const key of harmless) expect(outcomes[key], key).toBe(recordsFilled + 1);
     expect(Object.keys(outcomes).length - harmless.length).toBeGreaterThan(9);
+  });
+
+  it("fault 38: has what was in a log that LevelDB could not read, and has removed, when it was opened before", async () => {
+    const wanted = await fill(directory);
+    const logs = filesOf(directory).filter((name) => name.endsWith(".log"));
+    expect(logs.length).toBeGreaterThan(0);
+    // As an opening leaves it in which one read failed and whose process died: LevelDB goes on without, and removes it.
+    for (const name of logs) renameSync(join(directory, name), join(directory, `kept-${parseInt(name, 10)}-1`));
+    expect(await readAll(directory)).toEqual(wanted);
+    expect(filesOf(directory).filter((name) => name.startsWith("kept-"))).toEqual([]);
+    expect(await readAll(directory)).toEqual(wanted);
   });
 
   it("says what to do about damage, in the words of who opened it", async () => {

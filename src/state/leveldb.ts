@@ -13,9 +13,12 @@ import { MiB } from "../base/limits.ts";
 import { type Clock, systemClock } from "../base/system/clock.ts";
 import { loadLevel } from "../base/system/optional-package.ts";
 import { Acknowledged } from "./acknowledged.ts";
+import { forgetLogs, keepLogs, keptBatches } from "./kept-logs.ts";
+import type { LevelOperation } from "./level-log.ts";
 import { checksumOf, seal, Trouble } from "./leveldb-trouble.ts";
 import { notLeader } from "./memory.ts";
-import type { Change, Leadership, StateStore } from "./store.ts";
+import { Seat } from "./seat.ts";
+import type { Change, Leader, Leadership, StateStore } from "./store.ts";
 import { tableDamage } from "./table-check.ts";
 import { decodeTally, emptyTally, encodeTally, nextBatch, type Tally, withoutRecord, withRecord } from "./tally.ts";
 
@@ -52,8 +55,16 @@ type Operation = { readonly key: Buffer; readonly value: Uint8Array | undefined 
 export async function openLevelStore(directory: string, options: LevelStoreOptions = {}): Promise<StateStore> {
   const { ClassicLevel } = await loadLevel(options.who ?? "the state store");
   const trouble = new Trouble(directory, options.mend);
-  const damage = existsSync(directory) ? tableDamage(directory) : undefined;
-  if (damage !== undefined) throw trouble.corrupt(damage);
+  if (existsSync(directory)) {
+    let damage: string | undefined;
+    try {
+      damage = tableDamage(directory);
+      keepLogs(directory);
+    } catch (error) {
+      throw trouble.ofOpening(error);
+    }
+    if (damage !== undefined) throw trouble.corrupt(damage);
+  }
   // The database begins to open by itself.
   const database: Database = new ClassicLevel<Buffer, Buffer>(directory, {
     keyEncoding: "buffer",
@@ -66,11 +77,28 @@ export async function openLevelStore(directory: string, options: LevelStoreOptio
     throw trouble.ofOpening(error);
   }
   try {
+    await writeAgain(directory, database, trouble);
     return new LevelStore({ directory, database, options, trouble });
   } catch (error) {
     await database.close();
     throw trouble.ofReading(error);
   }
+}
+
+/** Writes what LevelDB has left out of its logs (kept-logs.ts). */
+async function writeAgain(directory: string, database: Database, trouble: Trouble): Promise<void> {
+  const tallyIn = (sealed: Buffer | undefined) =>
+    sealed === undefined ? undefined : decodeTally(trouble.unseal(tallyKey, sealed));
+  const numberOf = (batch: readonly LevelOperation[]) =>
+    tallyIn(batch.find(({ key }) => key.equals(tallyKey))?.value)?.batches;
+  const last = tallyIn(database.getSync(tallyKey))?.batches ?? 0;
+  for (const batch of keptBatches(directory, last, numberOf)) {
+    await database.batch(
+      batch.map(({ key, value }) => (value === undefined ? { type: "del", key } : { type: "put", key, value })),
+      { sync: true },
+    );
+  }
+  forgetLogs(directory);
 }
 
 interface Parts {
@@ -84,6 +112,7 @@ class LevelStore implements StateStore {
   readonly #parts: Parts;
   readonly #acknowledged: Acknowledged;
   readonly #closing = new AbortController();
+  readonly #seat = new Seat();
   #tally: Tally;
   #current: AbortController | undefined;
   /** The batch before: each batch waits for it, as it needs its tally. */
@@ -104,7 +133,9 @@ class LevelStore implements StateStore {
     }
   }
 
-  async lead(): Promise<Leadership> {
+  /** Never waits: no other process can have the store open. */
+  async lead(owner: string, signal: AbortSignal): Promise<Leadership> {
+    signal.throwIfAborted();
     this.#current?.abort();
     const lost = new AbortController();
     this.#current = lost;
@@ -112,6 +143,10 @@ class LevelStore implements StateStore {
     const value = Buffer.alloc(8);
     value.writeBigUInt64BE(BigInt(epoch));
     await this.#write([{ key: epochKey, value }]);
+    if (this.#current === lost) {
+      this.#seat.take({ owner, epoch, since: (this.#parts.options.clock ?? systemClock).date().getTime() });
+      lost.signal.addEventListener("abort", () => this.#seat.leave(epoch));
+    }
     return {
       epoch,
       lost: lost.signal,
@@ -131,6 +166,14 @@ class LevelStore implements StateStore {
       },
       resign: async () => lost.abort(),
     };
+  }
+
+  async leader(): Promise<Leader | undefined> {
+    return this.#seat.leader;
+  }
+
+  watchLeader(signal: AbortSignal): AsyncIterable<Leader | undefined> {
+    return this.#seat.watch(AbortSignal.any([signal, this.#closing.signal]));
   }
 
   /** A scan of all records ends with `corrupt-state` if they are not what the tally says. */

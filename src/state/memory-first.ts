@@ -12,7 +12,8 @@ import { MillraceError } from "../base/error.ts";
 import type { Clock } from "../base/system/clock.ts";
 import { failpoint } from "../base/system/failpoint.ts";
 import { createMemoryStore, notLeader } from "./memory.ts";
-import type { Change, Leadership, StateStore, StoredRecord } from "./store.ts";
+import { Seat } from "./seat.ts";
+import type { Change, Leader, Leadership, StateStore, StoredRecord } from "./store.ts";
 
 export interface MemoryFirstOptions {
   /** Where the store will be. It does not exist yet. */
@@ -39,6 +40,7 @@ interface Leading {
 export class MemoryFirstStore implements StateStore {
   readonly #options: MemoryFirstOptions;
   readonly #closing = new AbortController();
+  readonly #seat = new Seat();
   #place: Place;
   #leading: Leading | undefined;
   #epoch = 0;
@@ -75,6 +77,8 @@ export class MemoryFirstStore implements StateStore {
       const leading: Leading = { epoch: this.#epoch, lost: new AbortController(), inner: undefined };
       this.#follow(leading, inner);
       this.#leading = leading;
+      this.#seat.take({ owner, epoch: leading.epoch, since: this.#options.clock.date().getTime() });
+      leading.lost.signal.addEventListener("abort", () => this.#seat.leave(leading.epoch));
       return {
         epoch: leading.epoch,
         lost: leading.lost.signal,
@@ -82,6 +86,14 @@ export class MemoryFirstStore implements StateStore {
         resign: async () => leading.lost.abort(),
       };
     });
+  }
+
+  async leader(): Promise<Leader | undefined> {
+    return this.#seat.leader;
+  }
+
+  watchLeader(signal: AbortSignal): AsyncIterable<Leader | undefined> {
+    return this.#seat.watch(AbortSignal.any([signal, this.#closing.signal]));
   }
 
   async *scan(prefix: string): AsyncIterable<StoredRecord> {

@@ -28,7 +28,7 @@ test("a path and a URL of the same directory are the same LevelDB", async () => 
   expect(existsSync(directory)).toBe(true);
 });
 
-test.each(["etcd://a:2379", "constructor:x", "s3://bucket/state", "leveldb:", "leveldb: ", ""])(
+test.each(["zookeeper://a:2181", "constructor:x", "s3://bucket/state", "leveldb:", "leveldb: ", ""])(
   "%j is refused by name, and nothing is made",
   async (url) => {
     await expect(openStateStore(url)).rejects.toMatchObject({

@@ -7,12 +7,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemCode } from "../base/error.ts";
 import { crc32c } from "./crc32c.ts";
+import { ByteReader, Damage, logRecords, unmasked } from "./level-log.ts";
 
 const footerBytes = 48;
 const trailerBytes = 5;
 const tableMagic = 0xdb4775248b80fb57n;
-const logBlockBytes = 32 * 1024;
-const logHeaderBytes = 7;
 
 /** What is wrong with the tables in `directory`; undefined: nothing, or only what LevelDB finds by itself. */
 export function tableDamage(directory: string): string | undefined {
@@ -51,7 +50,7 @@ function readManifest(directory: string): Buffer | undefined {
 function liveTables(manifest: Buffer): ReadonlySet<number> | undefined {
   const live = new Set<number>();
   try {
-    for (const record of logRecords(manifest)) applyEdit(new Reader(record), live);
+    for (const record of logRecords(manifest)) applyEdit(new ByteReader(record), live);
   } catch (error) {
     if (error instanceof Damage) return undefined;
     throw error;
@@ -59,31 +58,7 @@ function liveTables(manifest: Buffer): ReadonlySet<number> | undefined {
   return live;
 }
 
-function* logRecords(log: Buffer): Iterable<Buffer> {
-  let pieces: Buffer[] = [];
-  for (let at = 0; at + logHeaderBytes <= log.length; ) {
-    const left = logBlockBytes - (at % logBlockBytes);
-    if (left < logHeaderBytes) {
-      at += left;
-      continue;
-    }
-    const length = log.readUInt16LE(at + 4);
-    const type = log[at + 6]!;
-    const end = at + logHeaderBytes + length;
-    if (type === 0 && length === 0) return; // space that was set aside
-    if (end > log.length) return; // the last record was being written
-    if (crc32c(log, at + 6, end) !== unmasked(log.readUInt32LE(at))) throw new Damage("a record fails its checksum");
-    pieces.push(log.subarray(at + logHeaderBytes, end));
-    // full, first, middle, last
-    if (type === 1 || type === 4) {
-      yield Buffer.concat(pieces);
-      pieces = [];
-    }
-    at = end;
-  }
-}
-
-function applyEdit(edit: Reader, live: Set<number>): void {
+function applyEdit(edit: ByteReader, live: Set<number>): void {
   while (!edit.isAtEnd) {
     const tag = edit.varint();
     switch (tag) {
@@ -122,9 +97,9 @@ function damageOf(table: Buffer): string | undefined {
     if (table.length < footerBytes || table.readBigUInt64LE(table.length - 8) !== tableMagic) {
       return "it does not end like a table";
     }
-    const footer = new Reader(table.subarray(table.length - footerBytes));
-    const meta = blockAt(table, footer.handle());
-    const index = blockAt(table, footer.handle());
+    const footer = new ByteReader(table.subarray(table.length - footerBytes));
+    const meta = blockAt(table, handleIn(footer));
+    const index = blockAt(table, handleIn(footer));
     for (const handle of [...handlesIn(meta), ...handlesIn(index)]) blockAt(table, handle);
     return undefined;
   } catch (error) {
@@ -136,6 +111,10 @@ function damageOf(table: Buffer): string | undefined {
 interface Handle {
   readonly offset: number;
   readonly size: number;
+}
+
+function handleIn(reader: ByteReader): Handle {
+  return { offset: reader.varint(), size: reader.varint() };
 }
 
 function blockAt(table: Buffer, { offset, size }: Handle): Buffer {
@@ -151,55 +130,12 @@ function blockAt(table: Buffer, { offset, size }: Handle): Buffer {
 /** The values of an index block are the places of other blocks. */
 function* handlesIn(block: Buffer): Iterable<Handle> {
   const restarts = block.readUInt32LE(block.length - 4);
-  const entries = new Reader(block.subarray(0, block.length - 4 * (restarts + 1)));
+  const entries = new ByteReader(block.subarray(0, block.length - 4 * (restarts + 1)));
   while (!entries.isAtEnd) {
     entries.varint(); // bytes that the key shares with the one before
     const keyBytes = entries.varint();
     const valueBytes = entries.varint();
     entries.bytes(keyBytes);
-    yield new Reader(entries.bytes(valueBytes)).handle();
-  }
-}
-
-/** Undoes LevelDB's masking of stored checksums, which keeps them from being the checksum of something by accident. */
-function unmasked(masked: number): number {
-  const rotated = (masked - 0xa282ead8) >>> 0;
-  return ((rotated >>> 17) | (rotated << 15)) >>> 0;
-}
-
-class Damage extends Error {}
-
-class Reader {
-  readonly #bytes: Buffer;
-  #at = 0;
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-  }
-
-  get isAtEnd(): boolean {
-    return this.#at >= this.#bytes.length;
-  }
-
-  varint(): number {
-    let value = 0;
-    for (let factor = 1; ; factor *= 128) {
-      const byte = this.#bytes[this.#at++];
-      if (byte === undefined || factor > 2 ** 56) throw new Damage("a number without an end");
-      value += (byte & 127) * factor;
-      if (byte < 128) return value;
-    }
-  }
-
-  bytes(length: number): Buffer {
-    const end = this.#at + length;
-    if (end > this.#bytes.length) throw new Damage("a string without an end");
-    const found = this.#bytes.subarray(this.#at, end);
-    this.#at = end;
-    return found;
-  }
-
-  handle(): Handle {
-    return { offset: this.varint(), size: this.varint() };
+    yield handleIn(new ByteReader(entries.bytes(valueBytes)));
   }
 }

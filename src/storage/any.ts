@@ -41,7 +41,8 @@ export function createStorage(options: AnyStorageOptions = {}): Storage {
     stat: async (path, signal) => await of(path).stat(path, signal),
     read: (file, start, end, signal) => of(file.path).read(file, start, end, signal),
     below: (directory, signal) => of(directory).below(directory, signal),
-    stage: (destination, attempt, name, signal) => of(destination).stage(destination, attempt, name, signal),
+    stage: (destination, attempt, name, signal, options) =>
+      of(destination).stage(destination, attempt, name, signal, options),
     prepare: async (destination, overwrite, signal, ended) =>
       await of(destination).prepare(destination, overwrite, signal, ended),
     findLost: async (destination, job, files, signal) =>

@@ -27,9 +27,16 @@ export interface Storage {
   below(directory: string, signal?: AbortSignal): AsyncIterable<FoundBelow>;
   /**
    * Starts a new, invisible output file of an attempt. An attempt that is started again under the same number starts
-   * over with it.
+   * over with it. With `from`, the file begins with what another attempt had saved, and `corrupt-output` is thrown
+   * where that is gone, shorter or altered.
    */
-  stage(destination: string, attempt: AttemptId, name: string, signal?: AbortSignal): StagedWriter;
+  stage(
+    destination: string,
+    attempt: AttemptId,
+    name: string,
+    signal?: AbortSignal,
+    options?: StageOptions,
+  ): StagedWriter;
   /**
    * Refuses early what `publish` would refuse: `output-exists`, no permission, no such parent. The engine calls it
    * before the job begins, and stores the returned identity of what is to be replaced. Also removes what interrupted
@@ -83,7 +90,33 @@ export interface FoundBelow {
   readonly file: FileInfo | undefined;
 }
 
-/** An output file being written by an attempt, in its slot. It ends with `finish` or `abort`. */
+export interface StageOptions {
+  /** Whether `save` and `leave` may be called. Default false. */
+  readonly isSavable?: boolean | undefined;
+  /**
+   * What another attempt had saved of its file of the same name. It is copied, as only an attempt itself writes to its
+   * files, and compared with its checksum. Default: nothing.
+   */
+  readonly from?: StagedPrefix | undefined;
+  /** Called now and then while that is copied. */
+  readonly beat?: (() => void) | undefined;
+}
+
+/** The beginning of a staged file, from where another attempt can go on. */
+export interface StagedPrefix {
+  readonly bytes: number;
+  /** The checksum of these bytes. More may follow them in the file. */
+  readonly sha256: string;
+  /** Says which file it is, to the storage alone. */
+  readonly token: string;
+  /**
+   * A file on this machine that holds the bytes, and that whoever wants to go on from them has to keep under another
+   * name. Undefined: the storage itself has them.
+   */
+  readonly file: string | undefined;
+}
+
+/** An output file being written by an attempt, in its slot. It ends with `finish`, `abort` or `leave`. */
 export interface StagedWriter {
   /** Writes all of the chunk, synchronously; the chunk may be reused afterwards. Throws `no-space` or `io-error`. */
   write(chunk: Uint8Array): void;
@@ -96,6 +129,10 @@ export interface StagedWriter {
   finish(): Promise<{ readonly bytes: number; readonly sha256: string; readonly token: string }>;
   /** Removes the file, also after a failure. */
   abort(): void;
+  /** Makes what was written so far durable, and says how another attempt can go on from there. */
+  save(): StagedPrefix;
+  /** Ends writing without removing what was saved. */
+  leave(): void;
 }
 
 /** An output file that an attempt has written and that is not visible yet. */
@@ -150,7 +187,7 @@ export function stoppable(storage: Storage, signal: AbortSignal): Storage {
     list: (pattern) => storage.list(pattern, signal),
     stat: (path) => storage.stat(path, signal),
     read: (file, start, end) => storage.read(file, start, end, signal),
-    stage: (destination, attempt, name) => storage.stage(destination, attempt, name, signal),
+    stage: (destination, attempt, name, _, options) => storage.stage(destination, attempt, name, signal, options),
     prepare: (destination, overwrite, _, ended) => storage.prepare(destination, overwrite, signal, ended),
     publish: (decision) => storage.publish(decision, signal),
     discard: (destination, job) => storage.discard(destination, job, signal),

@@ -2,6 +2,7 @@
 // but these. So the same code runs in a worker's slot (slot/program.ts), in `millrace replay` and in tests.
 import type { AttemptId, Position } from "../base/ids.ts";
 import type { Clock } from "../base/system/clock.ts";
+import type { Checkpoints } from "../checkpoint/checkpoint.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import type { Combining, Kernel } from "../kernel/kernel.ts";
 import type { Fetched } from "../shuffle/client.ts";
@@ -29,6 +30,8 @@ export interface TaskEnvironment {
   readonly windowBytesMax?: number | undefined;
   /** Aborted when the attempt is revoked. */
   readonly signal: AbortSignal;
+  /** The checkpoints of the attempt's task. Left out: it begins at its beginning, and makes none. */
+  readonly checkpoints?: Checkpoints | undefined;
   /** The local path of a side file. */
   file(name: string): string;
   /** Writes a line to the attempt's log. Called by user code, as often as it likes; must not throw. */
@@ -84,4 +87,6 @@ export interface TaskStatus {
   readonly at: Position | undefined;
   /** An excerpt of the key whose values have been read for long (`keyExcerptOf`); left out where there is none. */
   readonly key?: string;
+  /** There is a checkpoint, its own or the one that it went on from: the next attempt is best begun on this machine. */
+  readonly hasCheckpoint?: true;
 }

@@ -90,6 +90,16 @@ function isBug(thrown: unknown): boolean {
   return isA(thrown, Error) && describeThrown(thrown).message.startsWith("millrace bug: ");
 }
 
+/** Whether the job's code, or what it is given to read, made the attempt fail: another would fail in the same way. */
+export function isOfCode(thrown: unknown): boolean {
+  return isA(thrown, TaskFailure) && (thrown.reason.kind === "user-error" || thrown.reason.kind === "bad-input");
+}
+
+/** Whether what an earlier attempt had staged is gone or damaged. */
+export function isOfStaged(thrown: unknown): boolean {
+  return codeOf(thrown) === "corrupt-output";
+}
+
 /** The code of an error, where it is one of ours. */
 export function codeOf(thrown: unknown): ErrorCode | undefined {
   return isA(thrown, MillraceError) ? thrown.code : undefined;

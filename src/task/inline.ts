@@ -260,6 +260,7 @@ function inlineSpec(job: JobDefinition, paramsValue: Uint8Array | undefined): Jo
     params: "{}",
     paramsValue,
     taskTimeoutMs: 0,
+    checkpointMs: 0,
     taskLimitMs: undefined,
     nondeterministic: job.nondeterministic,
     replaces: undefined,

@@ -7,6 +7,7 @@ export class StatusReport {
   readonly careful: boolean;
   records = 0;
   bytes = 0;
+  hasCheckpoint = false;
   readonly #page: StatusPage;
   #phase: TaskStatus["phase"] = "setup";
   #at: Position | undefined;
@@ -39,6 +40,12 @@ export class StatusReport {
   /** Repeats the last report: a sign of life within a long call. */
   readonly touch = (): void => {
     const status = { phase: this.#phase, records: this.records, bytes: this.bytes, at: this.#at };
-    this.#page.write(this.#key === undefined ? status : { ...status, key: this.#key });
+    if (this.#key === undefined && !this.hasCheckpoint) this.#page.write(status);
+    else
+      this.#page.write({
+        ...status,
+        ...(this.#key !== undefined && { key: this.#key }),
+        ...(this.hasCheckpoint && { hasCheckpoint: true }),
+      });
   };
 }

@@ -3,7 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { unreachable } from "../base/assert.ts";
 import type { Plan } from "../input/plan.ts";
 import { badResult } from "../protocol/check-result.ts";
-import type { Assignment, AttemptDone, AttemptResult, Failure, MapWork, Progress } from "../protocol/messages.ts";
+import type { Assignment, AttemptDone, AttemptResult, Failure, MapWork } from "../protocol/messages.ts";
 import { big, num, oneOf, optional, required } from "./codec.ts";
 import {
   fromAttemptId,
@@ -85,7 +85,6 @@ function toMapWork(work: MapWork) {
     boundaries: [...work.boundaries],
     skip: work.skip.map(toSkipped),
     skipBad: big(work.skipBad),
-    from: optional(work.from, toProgress),
   };
 }
 
@@ -100,31 +99,6 @@ function fromMapWork(work: pb.MapWork): MapWork {
     boundaries: work.boundaries,
     skip: work.skip.map(fromSkipped),
     skipBad: num(work.skipBad),
-    from: optional(work.from, fromProgress),
-  };
-}
-
-function toProgress(progress: Progress) {
-  return {
-    position: toPosition(progress.position),
-    runs: progress.runs.map(toRunRef),
-    emissionIndex: big(progress.emissionIndex),
-    emissionDigest: progress.emissionDigest,
-    counters: toCounters(progress.counters),
-    deadLetters: big(progress.deadLetters),
-    staged: progress.staged.map(({ name, bytes }) => ({ name, bytes: big(bytes) })),
-  };
-}
-
-function fromProgress(progress: pb.Progress): Progress {
-  return {
-    position: fromPosition(required(progress.position, "a position")),
-    runs: progress.runs.map(fromRunRef),
-    emissionIndex: num(progress.emissionIndex),
-    emissionDigest: progress.emissionDigest,
-    counters: fromCounters(progress.counters),
-    deadLetters: num(progress.deadLetters),
-    staged: progress.staged.map(({ name, bytes }) => ({ name, bytes: num(bytes) })),
   };
 }
 

@@ -28,6 +28,7 @@ export function toClusterView(view: ClusterView) {
     epoch: big(view.epoch),
     jobs: view.jobs.map(toJobView),
     workers: view.workers.map(toWorkerView),
+    ...(view.leader === undefined ? {} : { leader: view.leader }),
   };
 }
 
@@ -36,6 +37,7 @@ export function fromClusterView(view: pb.ClusterView): ClusterView {
     epoch: num(view.epoch),
     jobs: view.jobs.map(fromJobView),
     workers: view.workers.map(fromWorkerView),
+    ...(view.leader === undefined ? {} : { leader: { address: view.leader.address, since: view.leader.since } }),
   };
 }
 

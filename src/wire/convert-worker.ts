@@ -4,9 +4,11 @@ import type { JobId } from "../base/ids.ts";
 import { isKeyExcerpt } from "../base/printable.ts";
 import { checkReport } from "../protocol/check-report.ts";
 import type {
+  CopyOrder,
   Holder,
   Holders,
   HoldersKnown,
+  Offer,
   RunningAttempt,
   WorkerOrders,
   WorkerReport,
@@ -42,9 +44,11 @@ export function toReport(report: WorkerReport) {
     draining: report.draining,
     running: report.running.map(toRunning),
     finished: report.finished.map(toResult),
-    offered: report.offered.map(({ run, emissionDigest }) => ({ run: toRunRef(run), emissionDigest })),
+    offered: report.offered.map(toOffer),
     settled: [...report.settled],
     late: report.late.map(({ attempt, error }) => ({ attempt: toAttemptId(attempt), error: toFailureText(error) })),
+    leavesInMs: optional(report.leavesInMs, duration),
+    copiesFailed: (report.copiesFailed ?? []).map(({ attempt, why }) => ({ attempt: toAttemptId(attempt), why })),
   };
 }
 
@@ -64,16 +68,25 @@ export function fromReport(report: pb.WorkerReport): WorkerReport {
     draining: report.draining,
     running: report.running.map(fromRunning),
     finished: report.finished.map((result) => readResult(result, `worker ${report.worker}`)),
-    offered: report.offered.map(({ run, emissionDigest }) => ({
-      run: fromRunRef(required(run, "the run offered")),
-      emissionDigest,
-    })),
+    offered: report.offered.map(fromOffer),
     settled: report.settled,
     late: report.late.map(({ attempt, error }) => ({
       attempt: fromAttemptId(attempt),
       error: fromFailureText(error),
     })),
+    ...(report.leavesInMs !== undefined && { leavesInMs: duration(report.leavesInMs) }),
+    ...(report.copiesFailed.length > 0 && {
+      copiesFailed: report.copiesFailed.map(({ attempt, why }) => ({ attempt: fromAttemptId(attempt), why })),
+    }),
   });
+}
+
+function toOffer({ run, emissionDigest }: Offer) {
+  return { run: toRunRef(run), emissionDigest };
+}
+
+function fromOffer({ run, emissionDigest }: pb.WorkerReport_Offer | pb.CopyOrder): Offer {
+  return { run: fromRunRef(required(run, "the run")), emissionDigest };
 }
 
 export function toRunning(running: RunningAttempt) {
@@ -85,6 +98,7 @@ export function toRunning(running: RunningAttempt) {
     runningMs: duration(running.runningMs),
     at: optional(running.at, toPosition),
     key: running.key,
+    hasCheckpoint: running.hasCheckpoint === true,
   };
 }
 
@@ -98,6 +112,7 @@ export function fromRunning(running: pb.RunningAttempt): RunningAttempt {
     at: optional(running.at, fromPosition),
     // Shown to people, and no reason to refuse a report.
     ...(running.key !== undefined && isKeyExcerpt(running.key) && { key: running.key }),
+    ...(running.hasCheckpoint && { hasCheckpoint: true as const }),
   };
 }
 
@@ -112,6 +127,9 @@ export function toOrders(orders: WorkerOrders) {
     settle: [...orders.settle],
     leaseMs: duration(orders.leaseMs),
     drain: orders.drain,
+    drainWithinMs: optional(orders.drainWithinMs, duration),
+    copy: (orders.copy ?? []).map(({ from, address, ...offer }) => ({ ...toOffer(offer), from, address })),
+    mayLeave: orders.mayLeave ?? false,
   };
 }
 
@@ -125,7 +143,14 @@ export function fromOrders(orders: pb.WorkerOrders): WorkerOrders {
     settle: orders.settle,
     leaseMs: duration(orders.leaseMs),
     drain: orders.drain,
+    ...(orders.drainWithinMs !== undefined && { drainWithinMs: duration(orders.drainWithinMs) }),
+    ...(orders.copy.length > 0 && { copy: orders.copy.map(fromCopyOrder) }),
+    ...(orders.mayLeave && { mayLeave: true }),
   };
+}
+
+function fromCopyOrder(order: pb.CopyOrder): CopyOrder {
+  return { ...fromOffer(order), from: order.from, address: order.address };
 }
 
 function toHolders({ job, mapVersion, from, total, workers }: Holders) {

@@ -19,7 +19,6 @@ import type {
   Failure,
   FailureText,
   MapWork,
-  Progress,
   SkippedRecord,
   WorkerOrders,
   WorkerReport,
@@ -126,6 +125,7 @@ const specFields = {
   params: name,
   taskTimeoutMs: ms,
   taskLimitMs: maybe(ms),
+  checkpointMs: ms,
   nondeterministic: fc.constantFrom("rerun", "fail"),
   replaces: maybe(name),
   environment: dictionary(name),
@@ -152,15 +152,6 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   boundaries: few(bytes),
   partitions: u32,
 });
-const progress: fc.Arbitrary<Progress> = fc.record({
-  position,
-  runs: few(run),
-  emissionIndex: size,
-  emissionDigest: digest,
-  counters,
-  deadLetters: size,
-  staged: few(fc.record({ name, bytes: size })),
-});
 const mapWork: fc.Arbitrary<MapWork> = fc.record({
   phase: fc.constant("map" as const),
   split,
@@ -169,7 +160,6 @@ const mapWork: fc.Arbitrary<MapWork> = fc.record({
   boundaries: few(bytes),
   skip: few(skipped),
   skipBad: size,
-  from: maybe(progress),
 });
 const assignment: fc.Arbitrary<Assignment> = fc.record({
   attempt,
@@ -244,6 +234,7 @@ const report: fc.Arbitrary<WorkerReport> = fc.record({
         records: size,
         bytes: size,
         idleMs: ms,
+        hasCheckpoint: fc.constant(true as const),
         runningMs: ms,
         at: maybe(position),
         key: name.map(keyExcerptOf),

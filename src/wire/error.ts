@@ -12,7 +12,10 @@ const messageCharactersMax = 4000;
 export function toWire(error: MillraceError): ConnectError {
   // A caller that gets "not-leader" asks again, as the next leader knows the answer.
   const retry: Retry = error.code === "not-leader" ? "same" : error.retry;
-  const detail = { desc: ErrorDetailSchema, value: create(ErrorDetailSchema, { code: error.code, retry }) };
+  const detail = {
+    desc: ErrorDetailSchema,
+    value: create(ErrorDetailSchema, { code: error.code, retry, leader: error.leader ?? "" }),
+  };
   return new ConnectError(
     error.message.slice(0, messageCharactersMax),
     Code[meaningOf(error.code).grpc],
@@ -28,5 +31,6 @@ export function fromWire(error: ConnectError): MillraceError | undefined {
   if (detail === undefined) return undefined;
   const code: ErrorCode = isErrorCode(detail.code) ? detail.code : "io-error";
   const retry: Retry = detail.retry === "same" || detail.retry === "elsewhere" ? detail.retry : "never";
-  return new MillraceError(code, error.rawMessage, { retry, cause: error });
+  const leader = detail.leader === "" ? undefined : detail.leader;
+  return new MillraceError(code, error.rawMessage, { retry, leader, cause: error });
 }

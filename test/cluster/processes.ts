@@ -11,7 +11,7 @@ const program = join(repository, "bin/millrace.js");
 
 export interface ClusterProcess {
   readonly child: ChildProcess;
-  /** What it said when it was ready. */
+  /** What it said when it was ready, or when it began to wait for its turn to lead. */
   readonly ready: Readonly<Record<string, unknown>>;
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   /** All that it has printed on standard error. */
@@ -33,7 +33,7 @@ export interface TestCluster {
   close(): Promise<void>;
 }
 
-/** Starts `millrace …words --json` and waits until it says that it is ready. */
+/** Starts `millrace …words --json` and waits until it says that it is ready, or stands by. */
 export function startProcess(
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -53,7 +53,7 @@ export function startProcess(
   return new Promise((resolve, reject) => {
     child.stdout!.on("data", (chunk) => {
       stdout += chunk;
-      const line = stdout.split("\n").find((one) => one.includes('"event":"ready"'));
+      const line = stdout.split("\n").find((one) => /^\{"event":"(?:ready|standby)"/.test(one));
       if (line !== undefined && stdout.includes("\n"))
         resolve({ child, ready: JSON.parse(line), ended, output: () => stderr });
     });

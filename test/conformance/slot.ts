@@ -44,7 +44,6 @@ export function slotConformance(name: string, open: () => Promise<SlotUnderTest>
       boundaries,
       skip: [],
       skipBad: 0,
-      from: undefined,
     });
     const mapRequest = async (plan: Plan, params = "{}") =>
       opened.request(mapOf(plan), params, await slot.validate(params));

@@ -1,11 +1,15 @@
 // What every storage has to do, run by each of them.
 import { createHash } from "node:crypto";
+import { linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AttemptId, JobId } from "../../src/base/ids.ts";
 import { limits } from "../../src/base/limits.ts";
+import { stagingDirectoryOf } from "../../src/storage/local/hidden.ts";
 import { encodeManifest, type Manifest } from "../../src/storage/manifest.ts";
 import { isStagedBy } from "../../src/storage/staged-token.ts";
-import type { CommitDecision, StagedFile, Storage } from "../../src/storage/storage.ts";
+import type { CommitDecision, StagedFile, StagedWriter, Storage } from "../../src/storage/storage.ts";
 
 export interface StorageUnderTest {
   readonly storage: Storage;
@@ -70,6 +74,20 @@ export async function stagedDecision(
   return { job, destination, files, replaces, manifest: manifestFor(job, files) };
 }
 
+function toFolder(path: string): void {
+  rmSync(path);
+  mkdirSync(path);
+}
+
+/** How many files this process has open; 0 where the system does not tell. */
+function openFiles(): number {
+  try {
+    return readdirSync("/proc/self/fd").length;
+  } catch {
+    return 0;
+  }
+}
+
 export function manifestFor(job: JobId, files: readonly StagedFile[]): Uint8Array {
   const manifest: Manifest = {
     job: { name: "test", id: job, bundle: "00", params: "00", startedAt: "2026-01-01T00:00:00.000Z" },
@@ -98,7 +116,12 @@ export function storageConformance(name: string, open: () => Promise<StorageUnde
       under = await open();
       storage = under.storage;
     });
-    afterEach(() => under.close());
+    /** Folders of what was saved. */
+    const kept: string[] = [];
+    afterEach(async () => {
+      for (const folder of kept.splice(0)) rmSync(folder, { recursive: true, force: true });
+      await under.close();
+    });
 
     const namesOf = async (argument: string) =>
       (await storage.list(argument)).map((file) => file.path.slice(under.root.length));
@@ -346,6 +369,91 @@ export function storageConformance(name: string, open: () => Promise<StorageUnde
       const decision = { job, destination, files: [file], replaces: undefined, manifest: manifestFor(job, [file]) };
       await storage.publish(decision);
       expect(await under.published(destination)).toEqual(contentsOf(decision, { "part-00000.tsv": "win" }));
+    });
+
+    // ── what an attempt has saved of a staged file ───────────────────────────
+
+    /** An attempt writes, saves, writes more, and is gone. What was saved, and the file that holds it. */
+    const savedOf = (destination: string, job: JobId, name: string, content: string) => {
+      const writer = storage.stage(destination, someAttempt(job), name, undefined, { isSavable: true });
+      writer.write(Buffer.from(content));
+      const saved = writer.save();
+      const folder = mkdtempSync(join(tmpdir(), "millrace-kept-"));
+      kept.push(folder);
+      const file = saved.file && join(folder, "kept");
+      if (saved.file !== undefined) linkSync(saved.file, file!);
+      writer.write(Buffer.from("more"));
+      writer.leave();
+      const path = file ?? join(stagingDirectoryOf(destination, job), "files", saved.token);
+      return { saved: { ...saved, file }, path };
+    };
+
+    test("another attempt goes on from what one has saved, as if it had written that itself", async () => {
+      const destination = under.destination("out");
+      const job = someJob();
+      for (const content of ["half of ", ""]) {
+        const { saved } = savedOf(destination, job, "part-00000.tsv", content);
+        expect(saved).toMatchObject({ bytes: content.length });
+        const beats: number[] = [];
+        const options = { isSavable: true, from: saved, beat: () => void beats.push(writer?.bytes ?? 0) };
+        let writer: StagedWriter | undefined;
+        writer = storage.stage(destination, someAttempt(job), "part-00000.tsv", undefined, options);
+        expect(writer.bytes).toBe(content.length);
+        expect(beats).toHaveLength(content === "" ? 0 : 1);
+        writer.write(Buffer.from("it"));
+        // A third may go on from the second: what that has saved is all of it.
+        expect(writer.save()).toMatchObject({
+          bytes: content.length + 2,
+          sha256: createHash("sha256").update(`${content}it`).digest("hex"),
+        });
+        const file = { output: "main", name: "part-00000.tsv", records: 1, ...(await writer.finish()) };
+        const whole = await stageFile(storage, destination, job, "part-00000.tsv", `${content}it`);
+        expect(file).toMatchObject({ bytes: whole.bytes, sha256: whole.sha256 });
+        expect(await storage.findLost(destination, job, [file])).toEqual([]);
+        if (content === "") continue;
+        const decision = { job, destination, files: [file], replaces: undefined, manifest: manifestFor(job, [file]) };
+        await storage.publish(decision);
+        expect(await under.published(destination)).toEqual(contentsOf(decision, { "part-00000.tsv": "half of it" }));
+      }
+      await storage.discard(destination, job);
+      expect(await under.leftovers(destination)).toEqual([]);
+    });
+
+    test.each([
+      ["is gone", (path: string) => rmSync(path), /can't be read/],
+      ["is shorter", (path: string) => truncateSync(path, 3), /about 5 bytes, but it has 3/],
+      ["is empty", (path: string) => truncateSync(path, 0), /about 5 bytes, but it has 0/],
+      ["is altered, at the same length", (path: string) => writeFileSync(path, "sAved"), /checksum is another one/],
+      ["is no file", toFolder, /something else than a file/],
+    ])("a staged file that was saved and %s is not gone on with, and nothing is left open", async (_, damage, why) => {
+      const destination = under.destination("out");
+      const job = someJob();
+      const { saved, path } = savedOf(destination, job, "part-00000.tsv", "saved");
+      damage(path);
+      const open = openFiles();
+      expect(() => storage.stage(destination, someAttempt(job), "part-00000.tsv", undefined, { from: saved })).toThrow(
+        expect.objectContaining({ code: "corrupt-output", message: expect.stringMatching(why) }),
+      );
+      expect(openFiles()).toBe(open);
+      await storage.discard(destination, job);
+    });
+
+    test("what was saved is of one output: a token that names another file, or a place elsewhere, is refused", async () => {
+      const destination = under.destination("out");
+      const job = someJob();
+      const attempt = someAttempt(job);
+      const { saved } = savedOf(destination, job, "part-00000.tsv", "saved");
+      if (saved.file === undefined) {
+        for (const token of ["", "../../x", "../files/a.part-00001.tsv", saved.token])
+          expect(() =>
+            storage.stage(destination, attempt, "part-00001.tsv", undefined, { from: { ...saved, token } }),
+          ).toThrow(/names no file/);
+      } else {
+        expect(() =>
+          storage.stage(destination, attempt, "part-00001.tsv", undefined, { from: { ...saved, file: undefined } }),
+        ).toThrow(/names no file/);
+      }
+      await storage.discard(destination, job);
     });
 
     test("fault 67: names and tokens that lead out of the output are refused", async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Change, StateStore } from "../../src/state/store.ts";
+import type { Change, Leader, StateStore } from "../../src/state/store.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const put = (key: string, value: string): Change => ({ put: { key, value: bytes(value) } });
@@ -11,22 +11,34 @@ async function all(store: StateStore, prefix = ""): Promise<[string, string][]> 
   return found;
 }
 
-/**
- * What every `StateStore` promises. `open` makes one on fresh storage; `reopen` closes it and opens the same storage
- * again.
- */
-export function storeConformance(
-  name: string,
-  open: () => Promise<{ store: StateStore; reopen?: () => Promise<StateStore>; remove?: () => void }>,
-): void {
+/** A store on fresh storage. */
+export interface OpenedStore {
+  readonly store: StateStore;
+  /** Closes the store and opens the same storage again. */
+  readonly reopen?: () => Promise<StateStore>;
+  /** Opens another store on the same storage, as another master does. Without it: only one can have it open. */
+  readonly another?: () => Promise<StateStore>;
+  readonly remove?: () => void;
+}
+
+/** What every `StateStore` promises. */
+export function storeConformance(name: string, open: () => Promise<OpenedStore>): void {
   describe(`${name} store`, () => {
-    let opened: Awaited<ReturnType<typeof open>>;
+    let opened: OpenedStore;
     let store: StateStore;
+    /** Other stores on the same storage. */
+    const others: StateStore[] = [];
+    const another = async () => {
+      const other = await opened.another!();
+      others.push(other);
+      return other;
+    };
     beforeEach(async () => {
       opened = await open();
       store = opened.store;
     });
     afterEach(async () => {
+      for (const other of others.splice(0)) await other.close();
       await store.close();
       opened.remove?.();
     });
@@ -119,6 +131,91 @@ export function storeConformance(
       const found = await all(store, "t/");
       expect(found).toHaveLength(10_000);
       expect(found[9999]).toEqual(["t/09999", "9999"]);
+    });
+
+    it("says who leads, in which epoch and since when", async () => {
+      expect(await store.leader()).toBeUndefined();
+      const leading = await store.lead("https://a:7070", never);
+      const leader = await store.leader();
+      expect(leader).toMatchObject({ owner: "https://a:7070", epoch: leading.epoch });
+      expect(leader!.since).toBeGreaterThan(0);
+      await leading.resign();
+      expect(await store.leader()).toBeUndefined();
+    });
+
+    it("tells who watches of each change of the leader, and stops when it is told to", async () => {
+      const ending = new AbortController();
+      const told = store.watchLeader(ending.signal)[Symbol.asyncIterator]();
+      const next = async () => ((await told.next()).value as Leader | undefined)?.owner;
+      expect(await next()).toBeUndefined();
+      const first = await store.lead("a", never);
+      expect(await next()).toBe("a");
+      await first.resign();
+      expect(await next()).toBeUndefined();
+      await store.lead("b", never);
+      expect(await next()).toBe("b");
+      ending.abort();
+      expect(await told.next()).toMatchObject({ done: true });
+    });
+
+    it("stands for no election that was called off before", async () => {
+      const reason = new Error("no more");
+      await expect(store.lead("a", AbortSignal.abort(reason))).rejects.toBe(reason);
+      expect(await store.leader()).toBeUndefined();
+    });
+
+    it("fault 33: waits while another store leads, and leads once that has resigned", async ({ skip }) => {
+      if (opened.another === undefined) return skip("one process at a time can open it");
+      const other = await another();
+      const first = await store.lead("a", never);
+      const second = other.lead("b", never);
+      await first.commit([put("k", "of a")]); // b waits, so this is no old leader's
+      expect(await other.leader()).toMatchObject({ owner: "a", epoch: first.epoch });
+      await first.resign();
+      const next = await second;
+      expect(next.epoch).toBeGreaterThan(first.epoch);
+      await expect(first.commit([put("k", "zombie")])).rejects.toMatchObject({ code: "not-leader" });
+      await next.commit([put("l", "of b")]);
+      expect(await all(other)).toEqual([
+        ["k", "of a"],
+        ["l", "of b"],
+      ]);
+      expect(await store.leader()).toMatchObject({ owner: "b", epoch: next.epoch });
+    });
+
+    it("lets another lead when the leader's store is closed, and one of those that wait only", async ({ skip }) => {
+      if (opened.another === undefined) return skip("one process at a time can open it");
+      const [b, c, watcher] = [await another(), await another(), await another()];
+      const first = await store.lead("a", never);
+      const waiting = [b.lead("b", never), c.lead("c", never)];
+      await store.close();
+      expect(first.lost.aborted).toBe(true);
+      const second = await Promise.race(waiting);
+      const leader = await watcher.leader();
+      expect(leader?.epoch).toBe(second.epoch);
+      const [loser, waits] = leader?.owner === "b" ? [c, waiting[1]!] : [b, waiting[0]!];
+      await second.commit([put("k", "v")]);
+      await second.resign();
+      expect((await waits).epoch).toBeGreaterThan(second.epoch);
+      expect(await all(loser)).toEqual([["k", "v"]]);
+    });
+
+    it("stops waiting when it is called off or closed", async ({ skip }) => {
+      if (opened.another === undefined) return skip("one process at a time can open it");
+      const other = await another();
+      const first = await store.lead("a", never);
+      const ending = new AbortController();
+      const waiting = other.lead("b", ending.signal);
+      const reason = new Error("no more");
+      ending.abort(reason);
+      await expect(waiting).rejects.toBe(reason);
+      const again = other.lead("b", never);
+      const refused = expect(again).rejects.toMatchObject({ code: "not-leader" });
+      await other.close();
+      others.splice(0);
+      await refused;
+      await first.commit([put("k", "v")]);
+      expect(await store.leader()).toMatchObject({ owner: "a", epoch: first.epoch });
     });
   });
 }

@@ -40,6 +40,7 @@ export function spec(change: Partial<JobSpec> = {}): JobSpec {
     skipBad: 0,
     params: "{}",
     taskTimeoutMs: limits.taskTimeoutMs,
+    checkpointMs: 0,
     taskLimitMs: undefined,
     nondeterministic: "rerun",
     replaces: undefined,

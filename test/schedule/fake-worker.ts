@@ -6,8 +6,11 @@ import type {
   Assignment,
   AttemptDone,
   AttemptResult,
+  CopyFailed,
+  CopyOrder,
   Holders,
   LateCall,
+  Offer,
   RunningAttempt,
   WorkerOrders,
   WorkerReport,
@@ -21,6 +24,7 @@ export interface FakeAttempt {
   idleMs: number;
   runningMs: number;
   at?: Position;
+  hasCheckpoint?: true;
 }
 
 export class FakeWorker {
@@ -54,6 +58,11 @@ export class FakeWorker {
   /** What attempts of its did after their end, by their key, until it is acknowledged. */
   readonly late = new Map<string, LateCall>();
   offered: WorkerReport["offered"] = [];
+  copiesFailed: readonly CopyFailed[] = [];
+  /** Copies a run from where it lies, or says why it can't. */
+  copy: (order: CopyOrder) => Offer | string = () => "there is no one to copy from";
+  /** Called when it is told that nothing of its is needed. */
+  left: () => void = () => {};
 
   constructor(id: string, slots = 1, host = id) {
     this.id = id;
@@ -82,6 +91,7 @@ export class FakeWorker {
       offered: this.offered,
       settled,
       late: [...this.late.values()],
+      ...(this.copiesFailed.length > 0 && { copiesFailed: this.copiesFailed }),
     };
   }
 
@@ -93,6 +103,7 @@ export class FakeWorker {
     for (const { attempt } of report.late) this.late.delete(attemptKey(attempt));
     this.asked = orders.settle;
     if (report.offered.length > 0) this.offered = [];
+    this.copiesFailed = this.copiesFailed.filter((one) => report.copiesFailed?.includes(one) !== true);
     for (const holders of orders.holders) {
       const joined = joinHolders(this.holders.get(holders.job), holders);
       if (joined !== undefined) this.holders.set(holders.job, joined);
@@ -101,6 +112,22 @@ export class FakeWorker {
     for (const { attempt } of orders.stop) this.stop(attempt);
     for (const job of orders.discard) this.discard(job);
     for (const assignment of orders.start) this.start(assignment);
+    for (const order of orders.copy ?? []) this.makeCopy(order);
+    if (orders.mayLeave === true && this.isDraining) this.left();
+  }
+
+  private makeCopy(order: CopyOrder): void {
+    const { writtenBy } = order.run;
+    const key = attemptKey(writtenBy);
+    const made = this.runs.get(key) ?? this.copy(order);
+    if (typeof made === "string") {
+      if (!this.copiesFailed.some(({ attempt }) => attemptKey(attempt) === key))
+        this.copiesFailed = [...this.copiesFailed, { attempt: writtenBy, why: made }];
+      return;
+    }
+    this.runs.set(key, made);
+    this.started.push(key);
+    if (!this.offered.some(({ run }) => attemptKey(run.writtenBy) === key)) this.offered = [...this.offered, made];
   }
 
   /** The process dies and starts again; what it finds of its runs it offers. */
@@ -119,6 +146,7 @@ export class FakeWorker {
     this.holders.clear();
     for (const key of [...this.runs.keys()]) if (!keep(key)) this.runs.delete(key);
     this.offered = [...this.runs.values()];
+    this.copiesFailed = [];
   }
 
   finish(key: string, result: AttemptResult): void {
@@ -167,6 +195,7 @@ export class FakeWorker {
   }
 }
 
-function runningAttempt({ assignment, idleMs, runningMs, at }: FakeAttempt): RunningAttempt {
-  return { attempt: assignment.attempt, records: 1, bytes: 10, idleMs, runningMs, at };
+function runningAttempt({ assignment, idleMs, runningMs, at, hasCheckpoint }: FakeAttempt): RunningAttempt {
+  const { attempt } = assignment;
+  return { attempt, records: 1, bytes: 10, idleMs, runningMs, at, ...(hasCheckpoint && { hasCheckpoint }) };
 }

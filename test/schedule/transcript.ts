@@ -86,6 +86,8 @@ class Scenario {
         return;
       case "worker":
         this.#workers.set(subject, new FakeWorker(subject, number("slots", 1), flags.get("host")));
+        this.#worker(subject).copy = ({ run, from }) =>
+          this.#worker(from).runs.get(attemptKey(run.writtenBy)) ?? "it is not there";
         this.#report(this.#worker(subject));
         return;
       case "report":
@@ -123,6 +125,7 @@ class Scenario {
         attempt.idleMs = duration(flags.get("idle") ?? "0s");
         attempt.runningMs = duration(flags.get("running") ?? flags.get("idle") ?? "0s");
         if (flags.has("at")) attempt.at = position(flags.get("at")!);
+        if (flags.has("checkpoint")) attempt.hasCheckpoint = true;
         this.#report(worker);
         return;
       }
@@ -403,6 +406,10 @@ function shownOrders(worker: string, orders: WorkerOrders): string[] {
     ...orders.stop.map(({ attempt }) => `stop ${shortName(attempt)} ${attemptKey(attempt)}`),
     ...orders.discard.map((job) => `discard ${job}`),
     ...orders.settle.map((job) => `settle ${job}`),
+    ...(orders.copy ?? []).map(({ run, from }) => {
+      return `copy ${shortName(run.writtenBy)} ${attemptKey(run.writtenBy)} from ${from}`;
+    }),
+    ...(orders.mayLeave === true ? ["may leave"] : []),
   ];
   return lines.length === 0 ? [`${worker} ◄ nothing`] : lines.map((line) => `${worker} ◄ ${line}`);
 }

@@ -5,12 +5,21 @@ import { isDeepStrictEqual } from "node:util";
 import { assert } from "../../src/base/assert.ts";
 import { type AttemptId, attemptName, type JobId } from "../../src/base/ids.ts";
 import { seededRandom } from "../../src/base/system/random.ts";
-import type { AttemptResult, Failure, Holders, WorkerOrders, WorkerReport } from "../../src/protocol/messages.ts";
+import type {
+  AttemptResult,
+  CopyOrder,
+  Failure,
+  Holders,
+  Offer,
+  WorkerOrders,
+  WorkerReport,
+} from "../../src/protocol/messages.ts";
 import { parseKey } from "../../src/protocol/records.ts";
 import { ordersFor } from "../../src/schedule/assign/orders.ts";
 import { unpublished } from "../../src/schedule/commit.ts";
 import { recoverCluster } from "../../src/schedule/recover.ts";
 import { stepCluster } from "../../src/schedule/scheduler.ts";
+import { isActive } from "../../src/schedule/state/job.ts";
 import type { Cluster } from "../../src/schedule/state/state.ts";
 import { attemptKey, isDone } from "../../src/schedule/state/task.ts";
 import type { SchedulerCommand, SchedulerEvent, SchedulerOptions, WithdrawnDecision } from "../../src/schedule/step.ts";
@@ -73,6 +82,10 @@ export class World {
       { length: 1 + this.pick(4) },
       (_, index) => new FakeWorker(`w${index}`, 1 + this.pick(3)),
     );
+    for (const worker of this.workers) {
+      worker.copy = (order) => this.copy(worker, order);
+      worker.left = () => this.leave(worker);
+    }
     const all = [
       (worker: FakeWorker) => this.restartWorker(worker),
       (worker: FakeWorker) => this.pause(worker),
@@ -234,7 +247,19 @@ export class World {
       assert(total === this.cluster.jobs.get(job)!.maps.length, "holders that are not complete");
       assert((count > 0 || total === 0) && from + count <= total, "a page that is no part of the whole");
     }
+    if (orders.mayLeave === true) this.checkRelease(worker);
     this.send({ to: "worker", worker, report, orders: decodeOrders(encodeOrders(orders)) });
+  }
+
+  /** I18: a worker is told that it may leave when no map output that a reduce still needs counts there. */
+  private checkRelease(worker: string): void {
+    for (const job of this.cluster.jobs.values()) {
+      if (!isActive(job) || job.reducesWon === job.reduces.length) continue;
+      for (const { winner } of job.maps) {
+        const isHere = winner?.run !== undefined && winner.runLost === undefined && winner.worker === worker;
+        assert(!isHere, `${worker} may leave with a run that counts`);
+      }
+    }
   }
 
   private send(message: Message): void {
@@ -294,6 +319,29 @@ export class World {
     // A few maps emit something else each time.
     const digest = BigInt(attempt.index + 1) + (attempt.index % 3 === 1 && this.chance(0.5) ? 100n : 0n);
     return done(assignment, { digest, deadLetters: skipped, file: this.seed % 2 === 0 });
+  }
+
+  /** A worker copies a run from one that leaves, or can't. */
+  private copy({ id }: FakeWorker, { run, from }: CopyOrder): Offer | string {
+    const holder = this.workers.find((other) => other.id === from)!;
+    if (this.cuts.has(`${id}>${from}`)) return "it can't be reached";
+    if (this.isFaulty && this.chance(0.2)) return "the disk is full";
+    const found = holder.runs.get(attemptKey(run.writtenBy));
+    if (found === undefined) return "it is not there";
+    return { ...found, run: { ...found.run, path: `/${id}${found.run.path}` } };
+  }
+
+  /** A worker has been told that nothing of its is needed: it ends, with its disk, and another comes in its place. */
+  private leave(worker: FakeWorker): void {
+    this.saw("worker left");
+    for (const reader of this.workers) {
+      for (const [key, { holders }] of reader.running) {
+        const isWanted = this.cluster.workers.get(reader.id)?.attempts.get(key)?.state === "running";
+        const reads = holders?.workers.some(({ worker: id, runs }) => id === worker.id && runs.length > 0) === true;
+        assert(!isWanted || !reads, `${key} on ${reader.id} reads from ${worker.id}, which has left`); // I18
+      }
+    }
+    worker.restart(() => false);
   }
 
   private failure(careful: boolean, isMap: boolean): Failure {
@@ -468,6 +516,7 @@ export class World {
       attempt.runningMs += 30_000;
       attempt.at = { file: 0, offset: this.pick(2) };
       if (this.chance(0.3)) attempt.idleMs += 700_000;
+      if (this.chance(0.3)) attempt.hasCheckpoint = true;
     }
   }
 

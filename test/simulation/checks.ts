@@ -12,6 +12,8 @@ import { Epochs } from "./invariants/epochs.ts";
 import { History } from "./invariants/history.ts";
 import { Late } from "./invariants/late.ts";
 import { Leaks } from "./invariants/leaks.ts";
+import { Leaving } from "./invariants/leaving.ts";
+import { OneWriter } from "./invariants/one-writer.ts";
 import { Output } from "./invariants/output.ts";
 import { Seen } from "./invariants/seen.ts";
 import { Winners } from "./invariants/winners.ts";
@@ -44,6 +46,7 @@ export function createChecks(world: OracleWorld): Checks {
   const all: readonly Invariant[] = [
     ends,
     new Epochs(world),
+    new OneWriter(world),
     winners,
     new Output(world),
     new Attempts(world),
@@ -52,6 +55,7 @@ export function createChecks(world: OracleWorld): Checks {
     new Acknowledged(world),
     new History(world),
     new Late(world),
+    new Leaving(world),
     new Leaks(world),
     new Seen(world),
   ];
@@ -78,6 +82,8 @@ const hooks = [
   "reported",
   "heardOrders",
   "led",
+  "committing",
+  "acknowledged",
   "stored",
   "fenced",
   "commitCut",

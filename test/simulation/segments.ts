@@ -3,11 +3,12 @@
 // what can't be had is told apart: missing, corrupt, unreachable.
 import { MillraceError } from "../../src/base/error.ts";
 import { type AttemptId, sameAttempt } from "../../src/base/ids.ts";
+import type { CopyOrder, Offer } from "../../src/protocol/messages.ts";
 import type { Disk } from "../../src/sim/disk.ts";
 import type { Scene, WorkerLife } from "../../src/sim/scene.ts";
 import type { RunAttempt } from "../../src/slot/messages.ts";
 import type { RunRef } from "../../src/sort/run.ts";
-import { runOn } from "./runs.ts";
+import { OracleRun, runOn } from "./runs.ts";
 import { fullName } from "./workload.ts";
 
 export interface Segment {
@@ -74,6 +75,32 @@ async function fetchOne(
       throw error;
     }
   }
+}
+
+/** Copies a run of a worker that leaves. It is read through before it counts, so one that is damaged is refused. */
+export async function copyRun(
+  { network, options }: Scene,
+  worker: WorkerLife,
+  { run, emissionDigest, address, from }: CopyOrder,
+  signal: AbortSignal,
+): Promise<Offer> {
+  const timeoutMs = options.leaseMs / 2;
+  const found = (await network.call(worker.process, address, "run", run.writtenBy, { timeoutMs })) as
+    | OracleRun
+    | undefined;
+  signal.throwIfAborted();
+  if (found === undefined) throw new Error(`${from} has it no more`);
+  const { content, isDamaged } = found;
+  const isIt = sameAttempt(content.attempt, run.writtenBy) && content.emissionDigest === emissionDigest;
+  if (isDamaged || !isIt) throw new Error("it is not the run that was to be copied");
+  const copy = new OracleRun(content, worker.id);
+  worker.disk.write(copy);
+  return copy.offer();
+}
+
+/** What a worker answers that has it: the run, as it lies there. */
+export function serveRun(disk: Disk, body: unknown): OracleRun | undefined {
+  return runOn(disk, body as AttemptId);
 }
 
 /** What a worker answers. */

@@ -17,6 +17,8 @@ export const sometimes = [
   "submission repeated",
   "lease expired during publish",
   "worker offered its runs",
+  "map output moved",
+  "worker released",
   "commit cut",
   "job succeeded",
   "job failed",

@@ -13,7 +13,7 @@ import type { PageContent } from "../../src/slot/status-page.ts";
 import type { OnLate } from "../../src/worker/agent/options.ts";
 import type { Bundle, TaskSlot } from "../../src/worker/slots/task-slot.ts";
 import { OracleRun } from "./runs.ts";
-import { fetchAll, type Segment, SegmentMissed, serveSegment } from "./segments.ts";
+import { copyRun, fetchAll, type Segment, SegmentMissed, serveRun, serveSegment } from "./segments.ts";
 import { emit, idsOf, type PartContent, planOf, recordBytes, recordsPerMap, type SimJob } from "./workload.ts";
 import type { OracleWorld } from "./world.ts";
 
@@ -34,7 +34,9 @@ export function oracleSlots(world: OracleWorld): Slots {
   return {
     bundle: { path: "/bundle", digest: "b0", environment: {} },
     open: (worker, onLate) => new OracleSlot(world, worker, onLate),
+    copy: (worker, order, signal) => copyRun(world, worker, order, signal),
     async serve({ disk }, { kind, body }) {
+      if (kind === "run") return serveRun(disk, body);
       if (kind !== "segment") throw new Error(`a worker knows no ${kind}`);
       return serveSegment(disk, body);
     },

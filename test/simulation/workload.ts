@@ -135,6 +135,7 @@ export function makeJobs(options: SimOptions, chance: Chance, idOf: (key: string
         skipBad: chance.below(3),
         params: "{}",
         taskTimeoutMs: options.leaseMs * chance.one([2, 4, 8]),
+        checkpointMs: 0,
         taskLimitMs: chance.happens(0.2) ? options.leaseMs * 12 : undefined,
         nondeterministic: chance.happens(0.1) ? "fail" : "rerun",
         replaces: undefined,

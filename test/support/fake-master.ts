@@ -60,6 +60,7 @@ export const someSpec: JobSpec = {
   skipBad: 0,
   params: "{}",
   taskTimeoutMs: 600_000,
+  checkpointMs: 0,
   taskLimitMs: undefined,
   nondeterministic: "rerun",
   replaces: undefined,

@@ -2,12 +2,14 @@
 import { createHash } from "node:crypto";
 import { MillraceError } from "../../src/base/error.ts";
 import { attemptName } from "../../src/base/ids.ts";
-import type { FileInfo, Storage } from "../../src/storage/storage.ts";
+import type { FileInfo, StagedWriter, Storage } from "../../src/storage/storage.ts";
 
 export interface MemoryStorage extends Storage {
   /** Bytes of staged files by their tokens; those not finished are missing. */
   readonly staged: ReadonlyMap<string, Buffer>;
-  /** Staged files begun and neither finished nor aborted. */
+  /** What was saved of staged files, by their tokens: tests may damage it. */
+  readonly saved: Map<string, Buffer>;
+  /** Staged files begun and neither finished, aborted nor left. */
   readonly unfinished: number;
   /** When set, called before each write to a staged file: may throw. */
   beforeWrite: (() => void) | undefined;
@@ -17,6 +19,7 @@ export interface MemoryStorage extends Storage {
 export function createMemoryStorage(files: Readonly<Record<string, Uint8Array>>, chunkBytes = 1 << 20): MemoryStorage {
   const contents = new Map(Object.entries(files).map(([path, bytes]) => [path, Buffer.from(bytes)]));
   const staged = new Map<string, Buffer>();
+  const saved = new Map<string, Buffer>();
   let unfinished = 0;
   const infoOf = (path: string): FileInfo => ({ path, bytes: contents.get(path)!.length, version: "1", hosts: [] });
   const unused = async (): Promise<never> => {
@@ -24,6 +27,7 @@ export function createMemoryStorage(files: Readonly<Record<string, Uint8Array>>,
   };
   const storage: MemoryStorage = {
     staged,
+    saved,
     get unfinished() {
       return unfinished;
     },
@@ -44,7 +48,7 @@ export function createMemoryStorage(files: Readonly<Record<string, Uint8Array>>,
         yield chunk.subarray(0, length);
       }
     },
-    stage(_destination, attempt, name) {
+    stage(_destination, attempt, name, _, { from, beat } = {}) {
       const pieces: Buffer[] = [];
       const token = `${attemptName(attempt)}/${name}`;
       let length = 0;
@@ -54,7 +58,7 @@ export function createMemoryStorage(files: Readonly<Record<string, Uint8Array>>,
         if (open) unfinished--;
         open = false;
       };
-      return {
+      const writer: StagedWriter = {
         get bytes() {
           return length;
         },
@@ -67,13 +71,28 @@ export function createMemoryStorage(files: Readonly<Record<string, Uint8Array>>,
           close();
           const all = Buffer.concat(pieces);
           staged.set(token, all);
-          return { bytes: all.length, sha256: createHash("sha256").update(all).digest("hex"), token };
+          return { bytes: all.length, sha256: sha256(all), token };
         },
         abort() {
           close();
           staged.delete(token);
         },
+        save() {
+          const all = Buffer.concat(pieces);
+          saved.set(token, all);
+          return { bytes: all.length, sha256: sha256(all), token, file: undefined };
+        },
+        leave: close,
       };
+      if (from === undefined) return writer;
+      const bytes = saved.get(from.token)?.subarray(0, from.bytes);
+      if (bytes === undefined || sha256(bytes) !== from.sha256) {
+        close();
+        throw new MillraceError("corrupt-output", `${from.token} is not what was saved`);
+      }
+      writer.write(bytes);
+      beat?.();
+      return writer;
     },
     below: () => {
       throw new Error("the memory storage only reads and stages");
@@ -85,4 +104,8 @@ export function createMemoryStorage(files: Readonly<Record<string, Uint8Array>>,
     discard: unused,
   };
   return storage;
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
 }

@@ -2,6 +2,7 @@
 // memory.
 import type { AttemptId, Phase } from "../../src/base/ids.ts";
 import { KiB, MiB } from "../../src/base/limits.ts";
+import type { Checkpoints } from "../../src/checkpoint/checkpoint.ts";
 import type { Plan } from "../../src/input/plan.ts";
 import { jobDefinition } from "../../src/job/define-job.ts";
 import { describeJob } from "../../src/job/load/describe.ts";
@@ -36,6 +37,8 @@ export class TaskRun {
   readonly statuses: TaskStatus[] = [];
   readonly logs: [message: string, fields: unknown][] = [];
   readonly stop = new AbortController();
+  /** What the attempts that follow are given. */
+  checkpoints: Checkpoints | undefined;
   readonly #job: unknown;
   readonly #options: TaskRunOptions;
   readonly #kernel: Kernel;
@@ -74,6 +77,7 @@ export class TaskRun {
       params: given,
       ...(params.kind === "table" && { paramsValue: validateTable(params, given) }),
       taskTimeoutMs: 600_000,
+      checkpointMs: 0,
       taskLimitMs: undefined,
       nondeterministic: "rerun",
       replaces: undefined,
@@ -98,7 +102,6 @@ export class TaskRun {
       boundaries: plan.boundaries,
       skip: [],
       skipBad: 0,
-      from: undefined,
       ...this.#options.work,
       ...work,
     });
@@ -127,6 +130,7 @@ export class TaskRun {
       runs: this.runFiles,
       status: { write: (status) => void this.statuses.push(status) },
       clock: new FakeClock(),
+      checkpoints: this.checkpoints,
       signal: this.stop.signal,
       file: (name) => `/files/${name}`,
       log: (message, fields) => void this.logs.push([message, fields]),

@@ -88,7 +88,7 @@ async function prepare({ here, module, inputs, flags, folder, signal }: Command 
   const spooled = await spoolInputs(named, async () => folder, signal);
   const { attemptsMax: attempts } = limits;
   const submit = {
-    ...submitFlags(here.description, { ...flags, attempts, taskTimeout: taskTimeoutMs }),
+    ...submitFlags(here.description, { ...flags, attempts, taskTimeout: taskTimeoutMs, checkpoint: 0 }),
     inputs: named,
     ...spooled,
   };

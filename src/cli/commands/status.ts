@@ -6,7 +6,7 @@ import { meaningOf } from "../../base/error-codes.ts";
 import { deadLettersOutput } from "../../base/ids.ts";
 import { pathBelow } from "../../base/paths.ts";
 import { systemClock } from "../../base/system/clock.ts";
-import { formatCounted } from "../../base/units.ts";
+import { formatCount, formatCounted, formatDuration } from "../../base/units.ts";
 import { Pace } from "../../engine/pace.ts";
 import { Feed } from "../../engine/remote/feed.ts";
 import type { RemoteMaster } from "../../protocol/services.ts";
@@ -21,7 +21,7 @@ import { roundedView } from "../screen/json-events.ts";
 import { linePrinter } from "../screen/line-printer.ts";
 import { progressLines } from "../screen/progress.ts";
 import { openScreen, type Screen, showUntilEnded, warn } from "../screen/screen.ts";
-import { failureSummary, successLines } from "../screen/summary.ts";
+import { failureSummary, resumedText, successLines } from "../screen/summary.ts";
 import { jobLines, stateWord } from "./jobs.ts";
 import { noWorkers, workerLines } from "./workers.ts";
 
@@ -69,11 +69,20 @@ function showCluster(view: ClusterView, flags: StatusFlags): void {
     print(`${pc.bold(flags.master)}: ${formatCounted(workers.length, "worker")} with ${formatCounted(slots, "slot")}`);
     for (const line of workerLines(workers)) print(`  ${line}`);
   }
+  for (const line of leaderLines(view)) print(line);
   print("");
   print(
     `${formatCounted(running.length, "job")} under way${jobs.length > running.length ? `, ${jobs.length - running.length} ended (millrace jobs lists all)` : ""}`,
   );
   if (running.length > 0) for (const line of jobLines(running)) print(`  ${line}`);
+}
+
+/** Which master leads, for how long, and the number of its leadership. Its clock may differ from this machine's. */
+function leaderLines({ leader, epoch }: ClusterView): string[] {
+  if (leader === undefined) return [];
+  const forMs = Math.max(0, systemClock.date().getTime() - Date.parse(leader.since));
+  const since = Number.isNaN(forMs) ? "" : `, since ${printable(leader.since)} (${formatDuration(forMs)})`;
+  return [`led by ${printable(leader.address)}${since}, epoch ${formatCount(epoch)}`];
 }
 
 function showJob(view: JobView, flags: StatusFlags, ageMs: number | undefined): void {
@@ -89,6 +98,8 @@ function showJob(view: JobView, flags: StatusFlags, ageMs: number | undefined): 
     for (const line of progressLines(new Pace(0).update(view, ageMs ?? 0), columns)) print(line);
     for (const { task, error } of view.failures.slice(-3))
       print(pc.yellow(`  failed, tried again: ${task}: ${printable(error.message)}`));
+    const resumed = resumedText(view);
+    if (resumed !== undefined) print(`  resumed: ${resumed}`);
   }
   print(pc.dim(`  job ${view.job}`));
 }

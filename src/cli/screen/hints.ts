@@ -190,6 +190,8 @@ export function optionWords(name: OfCommand, flags: Partial<RunFlags>): string[]
       return [flag];
     case "duration":
       return [flag, durationWord(Number(value))];
+    case "interval":
+      return [flag, Number(value) === 0 ? "off" : durationWord(Number(value))];
     case "size":
       return [flag, sizeWord(Number(value))];
     case "inputs":

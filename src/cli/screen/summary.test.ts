@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import type { LargestGroup } from "../../protocol/largest-groups.ts";
 import { noStats } from "../../protocol/stats.ts";
 import type { JobView } from "../../protocol/view.ts";
-import { successLines } from "./summary.ts";
+import { resumedText, successLines } from "./summary.ts";
 
 const tasks = { done: 1, running: 0, total: 1 };
 
@@ -52,4 +52,14 @@ it("names the largest group, and says of an estimate that it is one", () => {
 it("S6: shows no key that controls the terminal", () => {
   const line = grouped(6, 6, { key: "\u001b[2J\u202e\nx", pairs: 2, isEstimate: false });
   expect(line).toMatch(/the key \\x1b\[2J\\u202e x$/);
+});
+
+it("says what checkpoints have saved, where a task went on from one", () => {
+  const stats = (map: object, reduce: object = {}) => ({
+    stats: { inputBytes: 1, map: { ...noStats, ...map }, reduce: { ...noStats, ...reduce } },
+  });
+  expect(resumedText(stats({ checkpoints: 3 }))).toBeUndefined();
+  expect(resumedText(stats({ resumed: 2, resumedRecords: 1_234, resumedMs: 61_000 }))).toBe(
+    "2 tasks from a checkpoint: 1,234 records, 1 m 01 s of work, not done again",
+  );
 });

@@ -42,6 +42,8 @@ export function successLines(view: JobView, options: SummaryOptions): string[] {
   }
   if (options.phases.length > 0)
     lines.push(`  time     ${options.phases.map(({ phase, ms }) => `${phase} ${formatDuration(ms)}`).join(", ")}`);
+  const resumed = resumedText(view);
+  if (resumed !== undefined) lines.push(`  resumed  ${resumed}`);
   const counters = Object.entries(view.counters);
   for (const [name, value] of counters.slice(0, 50)) lines.push(`  count    ${printable(name)}: ${formatCount(value)}`);
   if (counters.length > 50) lines.push(`  count    and ${counters.length - 50} more, in _SUCCESS`);
@@ -57,6 +59,18 @@ export function successLines(view: JobView, options: SummaryOptions): string[] {
   if (left !== undefined) lines.push(pc.yellow(`  left     ${left}`));
   if (options.output !== undefined) lines.push(`  output   ${printable(options.output)}`);
   return lines;
+}
+
+/** What checkpoints have saved; undefined: no task went on from one. */
+export function resumedText({ stats: { map, reduce } }: Pick<JobView, "stats">): string | undefined {
+  const tasks = map.resumed + reduce.resumed;
+  if (tasks === 0) return undefined;
+  const what = [
+    ...(map.resumed > 0 ? [formatCounted(map.resumedRecords, "record")] : []),
+    ...(reduce.resumed > 0 ? [formatCounted(reduce.resumedRecords, "group")] : []),
+  ].join(" and ");
+  const ms = map.resumedMs + reduce.resumedMs;
+  return `${formatCounted(tasks, "task")} from a checkpoint: ${what}, ${formatDuration(ms)} of work, not done again`;
 }
 
 /** How large the largest group is, and its key where that is known. */

@@ -6,7 +6,7 @@ import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { flagOf, type OfCommand, runOption, runOptionNames } from "../../engine/run/option-table.ts";
 import { checkedOption } from "../../engine/run/options.ts";
-import { parseAddress } from "../../rpc/client/address.ts";
+import { parseAddresses } from "../../rpc/client/address.ts";
 import { noCluster } from "../arguments.ts";
 import type { Setting } from "./apply.ts";
 import { type SettingsFile, shownFile } from "./find.ts";
@@ -69,7 +69,7 @@ function checkedValue(name: OfCommand, value: unknown, folder: string): unknown 
     case "file":
       return resolve(folder, value as string);
     case "address":
-      if (checked !== noCluster) parseAddress(checked as string);
+      if (checked !== noCluster) parseAddresses(checked as string);
       return checked;
     default:
       return checked;

@@ -38,6 +38,7 @@ export function startLocalAgent(parts: LocalAgentParts): Agent {
     budget,
     runs: new FileRunStore({
       ...work.runs,
+      checkpoints: work.checkpoints,
       slots: work.slots,
       tierBytes: budget.tierBytes,
       slotsMax: budget.slots,

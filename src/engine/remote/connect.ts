@@ -6,7 +6,7 @@ import { findToken } from "../../rpc/access/find-token.ts";
 import { connectMaster } from "../../rpc/client/client.ts";
 
 export interface ConnectOptions {
-  /** The master's address, such as "https://m1:7070". */
+  /** The master's address, such as "https://m1:7070", or those of all masters with commas between. */
   readonly address: string;
   /**
    * File with the token. Default: the one that MILLRACE_TOKEN_FILE names, else the one that a master on this machine

@@ -37,7 +37,8 @@ export async function upload(
       return await blobs.put(sha256, content, bytesMax, signal);
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error;
-      if (error.code === "unreachable" && error.retry === "same" && tries < triesMax) continue;
+      const mayHelp = error.code === "unreachable" || error.code === "not-leader";
+      if (mayHelp && error.retry === "same" && tries < triesMax) continue;
       if (error.code !== "corrupt-run") throw error;
       throw new MillraceError("input-changed", `${what} was changed while it was sent: run the command again`, {
         cause: error,

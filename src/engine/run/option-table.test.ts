@@ -52,7 +52,10 @@ test("each member of RunOptions has a hover text of its own that says what it is
     if (option.only === "cluster") expect(text, name).toContain("Only with `master`");
     if (option.default === undefined) continue;
     const [, said = ""] = /\bDefault (?:"(\w+)"|(\d+))/.exec(text)?.filter((group) => group !== undefined) ?? [];
-    expect(option.kind === "duration" ? parseDuration(said, name) : Number(said), text).toBe(option.default);
+    expect(
+      option.kind === "duration" || option.kind === "interval" ? parseDuration(said, name) : Number(said),
+      text,
+    ).toBe(option.default);
   }
   expect(new Set(texts.values()).size).toBe(texts.size);
 });
@@ -63,6 +66,7 @@ const right = {
   splitSize: "16MB",
   taskTimeout: "30s",
   taskLimit: "2m",
+  checkpoint: "off",
   reducers: 3,
   attempts: 2,
   skipBad: 7,
@@ -79,6 +83,7 @@ test("what run() is told reaches the engine under its names, in bytes and millis
     splitBytes: 16 * MiB,
     taskTimeoutMs: 30_000,
     taskLimitMs: 120_000,
+    checkpointMs: 0,
     reducers: 3,
     attempts: 2,
     skipBad: 7,
@@ -98,6 +103,7 @@ test("each option of run() refuses what its kind can't mean", () => {
     count: [-1, 1.5, Number.NaN, "3", null, 1e300],
     size: [1, "", "1XB", "-1MB", null],
     duration: [1, "", "1y", "-1s", null],
+    interval: [1, "", "1y", "-1s", "on", null],
     flag: [1, "true", null],
     output: ["", " ", "-", 1, "a\0b"],
     folder: ["", " ", "-", 1, "a\0b"],

@@ -12,6 +12,8 @@ export type Kind =
   | { readonly kind: "size" }
   /** "10m"; in milliseconds. */
   | { readonly kind: "duration" }
+  /** "30s" or "off"; in milliseconds, 0 where it is off. */
+  | { readonly kind: "interval" }
   | { readonly kind: "flag" }
   /** One of a few words. */
   | { readonly kind: "choice"; readonly choices: readonly string[] }
@@ -265,6 +267,18 @@ export const runOptions = {
     inFile: true,
     flag: { group: "failure", value: "<time>", help: "longest that a task may take in all (default: no limit)" },
   },
+  checkpoint: {
+    kind: "interval",
+    default: limits.checkpointMs,
+    submit: "checkpointMs",
+    inFile: true,
+    flag: {
+      group: "failure",
+      value: "<time>",
+      help: "how much of a task is done again at most when it is interrupted, or off",
+      shownDefault: "30s",
+    },
+  },
   json: {
     kind: "flag",
     isOfCommand: true,
@@ -300,7 +314,7 @@ export const runOptions = {
       group: "cluster",
       short: "-m",
       value: "<url>",
-      help: "run the job there, like https://m1:7070; none: on this machine (default: $MILLRACE_MASTER, else none)",
+      help: "run the job there, like https://m1:7070 or a list of masters with commas; none: on this machine (default: $MILLRACE_MASTER, else none)",
     },
   },
   tokenFile: {

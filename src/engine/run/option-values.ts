@@ -8,6 +8,7 @@ export interface Checked {
   readonly count: number;
   readonly size: number;
   readonly duration: number;
+  readonly interval: number;
   readonly flag: boolean;
   readonly choice: string;
   readonly output: string;

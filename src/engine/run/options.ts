@@ -6,16 +6,17 @@ import { didYouMean } from "../../base/closest.ts";
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { outputPath, refuseNoPath } from "../../base/paths.ts";
-import { parseDuration, parseSize } from "../../base/units.ts";
+import { parseDuration, parseInterval, parseSize } from "../../base/units.ts";
 import { parseWords } from "../../base/words.ts";
 import { type OfRun, type RunOption, runOption, runOptionNames, type runOptions } from "./option-table.ts";
 import type { Checked, RunValues } from "./option-values.ts";
 
 /** What a kind's values are as they are given to `run()`. */
-interface Given extends Omit<Checked, "size" | "duration" | "inputs"> {
+interface Given extends Omit<Checked, "size" | "duration" | "interval" | "inputs"> {
   readonly inputs: string | readonly string[] | Readonly<Record<string, string | readonly string[]>>;
   readonly size: string;
   readonly duration: string;
+  readonly interval: string;
 }
 
 /** `RunOptions` of any job. */
@@ -56,6 +57,8 @@ function checkOf(option: RunOption): Check {
       return measured(parseSize, 'a size as text, like "2GB"');
     case "duration":
       return measured(parseDuration, 'a time as text, like "10m"');
+    case "interval":
+      return measured(parseInterval, 'a time as text, like "30s", or "off"');
     case "paths":
       return (name, value) => words(name, value, (each, given) => resolve(path(each, given)));
     case "variables":

@@ -10,7 +10,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { MillraceError, systemCode } from "../../base/error.ts";
-import { parseAddress } from "../client/address.ts";
+import { parseAddress, parseAddresses } from "../client/address.ts";
 import type { Secret } from "./token-digest.ts";
 import { readTokenFile } from "./tokens.ts";
 
@@ -21,7 +21,10 @@ export interface Environment {
 }
 
 export interface TokenLookup {
-  /** The master's address, such as "https://m1:7070". */
+  /**
+   * The master's address, such as "https://m1:7070", or those of all masters with commas between: they have the same
+   * tokens.
+   */
   readonly address: string;
   /** The file that `--token-file` names. */
   readonly tokenFile?: string | undefined;
@@ -44,7 +47,9 @@ export function findToken(place: TokenLookup): Secret {
 export function findTokens({ address, tokenFile, role = "client", env = process.env }: TokenLookup): readonly Secret[] {
   const given = tokenFile ?? (env.MILLRACE_TOKEN_FILE === "" ? undefined : env.MILLRACE_TOKEN_FILE);
   if (given !== undefined) return readTokenFile(resolve(given));
-  const places = hostsOf(parseAddress(address)).map((host) => tokenPath(host, portOf(address), role, env));
+  const places = parseAddresses(address).flatMap((each) =>
+    hostsOf(parseAddress(each)).map((host) => tokenPath(host, portOf(each), role, env)),
+  );
   for (const path of places) {
     try {
       return readTokenFile(path);

@@ -3,6 +3,7 @@ import {
   chmodSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -15,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findToken, findTokens, forgetToken, rememberToken } from "./find-token.ts";
 import { checkSignature, digestOfBody, emptyBody, jobKey, signRequest } from "./signature.ts";
 import { randomToken, Secret } from "./token-digest.ts";
-import { fixedTokens, openTokens, readTokenFile } from "./tokens.ts";
+import { createTokens, fixedTokens, openTokens, readTokenFile } from "./tokens.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -44,6 +45,7 @@ describe("a secret", () => {
 describe("token files", () => {
   it("S19: are made with one token each, for their owner only, and kept the next time", () => {
     const path = join(directory, "tokens");
+    createTokens(path);
     const tokens = openTokens(path);
     expect(statSync(path).mode & 0o777).toBe(0o700);
     const scopes = ["admin", "submit", "worker", "read"] as const;
@@ -53,10 +55,22 @@ describe("token files", () => {
       expect(tokens.scopeOf(token.reveal(), 0)).toBe(scope);
       expect(readFileSync(join(path, scope), "latin1")).toBe(`${token.reveal()}\n`);
     }
+    createTokens(path);
     const again = openTokens(path);
     for (const scope of scopes) expect(again.all(scope)[0]!.reveal()).toBe(tokens.all(scope)[0]!.reveal());
     expect(tokens.scopeOf("", 0)).toBeUndefined();
     expect(tokens.scopeOf(randomToken().reveal(), 0)).toBeUndefined();
+  });
+
+  it("are whole or not there: what a crash has left of one that was being made is removed, and is no token", () => {
+    const path = join(directory, "tokens");
+    mkdirSync(path, { mode: 0o700 });
+    const half = randomToken();
+    writeFileSync(join(path, ".new-left"), half.reveal().slice(0, 20), { mode: 0o600 });
+    createTokens(path);
+    const tokens = openTokens(path);
+    expect(readdirSync(path).toSorted()).toEqual(["admin", "read", "submit", "worker"]);
+    expect(tokens.scopeOf(half.reveal(), 0)).toBeUndefined();
   });
 
   it.each([0o604, 0o640, 0o660, 0o666, 0o620])("with mode %o is refused, with what to do", (mode) => {
@@ -87,6 +101,7 @@ describe("token files", () => {
 
   it("S19: two tokens are valid while one is replaced; a removed one is refused a second later", () => {
     const path = join(directory, "tokens");
+    createTokens(path);
     const tokens = openTokens(path);
     const old = tokens.all("submit")[0]!.reveal();
     const next = randomToken().reveal();
@@ -124,6 +139,8 @@ describe("finding a token", () => {
     expect(findToken({ address, env: named2 }).reveal()).toBe(b.reveal());
     expect(findToken({ address, env: env() }).reveal()).toBe(c.reveal());
     expect(findToken({ address: "http://localhost:7070", env: env() }).reveal()).toBe(c.reveal());
+    // All masters of a list have the same: that of any of them is taken.
+    expect(findToken({ address: `http://a:1,${address}`, env: env() }).reveal()).toBe(c.reveal());
     expect(
       findToken({ address, env: { HOME: directory, XDG_CONFIG_HOME: "relative" }, tokenFile: given }),
     ).toBeDefined();

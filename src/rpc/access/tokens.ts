@@ -8,18 +8,23 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
+  rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import type { Instant } from "../../base/ids.ts";
 import { type Log, noLog } from "../../base/system/log.ts";
+import { randomId } from "../../base/system/random.ts";
 import { digestOf, randomToken, Secret, sameDigest } from "./token-digest.ts";
 
 export type TokenScope = "read" | "submit" | "worker" | "admin";
@@ -28,6 +33,8 @@ export const tokenScopes: readonly TokenScope[] = ["admin", "submit", "worker", 
 /** Time between two looks at the files. */
 const lookAgainMs = 1000;
 const fileBytesMax = 64 * 1024;
+/** Begins the names of files being made. */
+const newPrefix = ".new-";
 
 export interface Tokens {
   /**
@@ -35,8 +42,8 @@ export interface Tokens {
    * request.
    */
   scopeOf(presented: string, now: Instant): TokenScope | undefined;
-  /** All valid tokens of a scope, beginning with the one to use. */
-  all(scope: TokenScope): readonly Secret[];
+  /** All valid tokens of a scope, beginning with the one to use. With `now`, the files are looked at again before. */
+  all(scope: TokenScope, now?: Instant): readonly Secret[];
 }
 
 /** Tokens that don't change: those of a worker, which knows only its own, or of a test. */
@@ -45,14 +52,22 @@ export function fixedTokens(tokens: Partial<Readonly<Record<TokenScope, readonly
   return new TokenTable(table);
 }
 
-/**
- * Opens a directory of tokens, and creates missing files with one new token each. Throws `no-access` where others could
- * read them.
- */
+/** Creates the files that are missing in a directory of tokens, with one new token each. Throws `io-error`. */
+export function createTokens(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (const scope of tokenScopes) createTokenFile(directory, scope);
+    tidy(directory);
+  } catch (error) {
+    if (error instanceof MillraceError) throw error;
+    const why = systemCode(error) ?? String(error);
+    throw new MillraceError("io-error", `the tokens in ${directory} can't be made: ${why}`, { cause: error });
+  }
+}
+
+/** Opens a directory of tokens. Throws `no-access` where a file is missing, or others could read it. */
 export function openTokens(directory: string, log: Log = noLog): Tokens {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
   const files = tokenScopes.map((scope) => ({ scope, path: join(directory, scope) }));
-  for (const { path } of files) createTokenFile(path);
   return new TokenTable(
     files.map(({ scope, path }) => ({ scope, path, tokens: readTokenFile(path) })),
     log,
@@ -104,16 +119,45 @@ function parseTokens(path: string, content: string): readonly Secret[] {
   return tokens;
 }
 
-function createTokenFile(path: string): void {
-  let descriptor: number;
+/**
+ * Makes the file with a new token, or leaves the one that is there. It gets its name once it is whole and durable: a
+ * crash leaves none, never a part of one.
+ */
+function createTokenFile(directory: string, scope: TokenScope): void {
+  const path = join(directory, scope);
+  if (existsSync(path)) return;
+  const temporary = join(directory, `${newPrefix}${randomId()}`);
   try {
-    descriptor = openSync(path, "wx", 0o600);
+    const descriptor = openSync(temporary, "wx", 0o600);
+    try {
+      writeFileSync(descriptor, `${randomToken().reveal()}\n`);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    // Another process may make the same file: the first one's stays.
+    linkSync(temporary, path);
   } catch (error) {
-    if (systemCode(error) === "EEXIST") return;
-    throw new MillraceError("io-error", `the token file ${path} can't be made: ${systemCode(error)}`, { cause: error });
+    if (existsSync(path)) return;
+    const isFull = systemCode(error) === "ENOSPC" || systemCode(error) === "EDQUOT";
+    throw new MillraceError(
+      isFull ? "no-space" : "io-error",
+      `the token file ${path} can't be made: ${systemCode(error)}`,
+      { cause: error },
+    );
+  } finally {
+    rmSync(temporary, { force: true });
   }
+}
+
+/** Removes what a crash has left of files being made, and makes the names durable. Called when all files are there. */
+function tidy(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (name.startsWith(newPrefix)) rmSync(join(directory, name), { force: true });
+  }
+  if (process.platform === "win32") return;
+  const descriptor = openSync(directory, "r");
   try {
-    writeSync(descriptor, `${randomToken().reveal()}\n`);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
@@ -148,18 +192,22 @@ class TokenTable implements Tokens {
   }
 
   scopeOf(presented: string, now: Instant): TokenScope | undefined {
-    if (now - this.#lookedAt >= lookAgainMs) {
-      this.#lookedAt = now;
-      this.#lookAgain();
-    }
+    this.#lookAgainAt(now);
     const digest = digestOf(presented);
     let found: TokenScope | undefined;
     for (const row of this.#rows) for (const known of row.digests) if (sameDigest(known, digest)) found ??= row.scope;
     return found;
   }
 
-  all(scope: TokenScope): readonly Secret[] {
+  all(scope: TokenScope, now?: Instant): readonly Secret[] {
+    if (now !== undefined) this.#lookAgainAt(now);
     return this.#rows.find((row) => row.scope === scope)?.tokens ?? [];
+  }
+
+  #lookAgainAt(now: Instant): void {
+    if (now - this.#lookedAt < lookAgainMs) return;
+    this.#lookedAt = now;
+    this.#lookAgain();
   }
 
   #lookAgain(): void {

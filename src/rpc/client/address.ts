@@ -1,5 +1,20 @@
-// Parses a cluster's address.
+// Parses a cluster's address, or the addresses of its masters, of which one leads at a time:
+// "http://a:7070,http://b:7070".
 import { MillraceError } from "../../base/error.ts";
+import { limits } from "../../base/limits.ts";
+
+/** The addresses of a list, each once and without a slash at its end, in their order. Throws `wrong-usage`. */
+export function parseAddresses(list: string): readonly [string, ...string[]] {
+  const words = list.split(",").map((word) => word.trim());
+  if (words.length > limits.mastersMax) {
+    throw new MillraceError(
+      "wrong-usage",
+      `${words.length} addresses are too many: a cluster has at most ${limits.mastersMax} masters`,
+    );
+  }
+  const [first, ...others] = new Set(words.map((word) => parseAddress(word).origin));
+  return [first!, ...others];
+}
 
 /** An address as it is given on command lines. Throws `wrong-usage`. */
 export function parseAddress(address: string): URL {

@@ -10,17 +10,24 @@ import type { Blobs } from "../../protocol/services.ts";
 import { clientTls } from "../access/tls.ts";
 import type { Secret } from "../access/token-digest.ts";
 import { endSilentCall, type SilenceBounds } from "../transfer-silence.ts";
+import type { Line } from "./line.ts";
 import { describeFailure } from "./reach.ts";
 
 export interface BlobClientOptions {
-  readonly address: string;
+  /** The master to ask now. */
+  readonly line: () => Line;
   readonly token: Secret;
   readonly ca: string | undefined;
   readonly closed: AbortSignal;
+  /** Told of a master that could not take content, so that the next call goes to another one. */
+  readonly failed: (line: Line, error: unknown) => void;
   /** Waits after `failures` in a row. */
   readonly pause: (failures: number, signal: AbortSignal) => Promise<void>;
   /** Repeats a call while that may help. */
-  readonly repeat: <T>(signal: AbortSignal | undefined, call: (live: AbortSignal) => Promise<T>) => Promise<T>;
+  readonly repeat: <T>(
+    signal: AbortSignal | undefined,
+    call: (live: AbortSignal, line: Line) => Promise<T>,
+  ) => Promise<T>;
   /** When a transfer counts as silent. Default: the bounds of `limits`. */
   readonly silence?: SilenceBounds;
 }
@@ -29,33 +36,38 @@ export function blobClient(options: BlobClientOptions): Blobs {
   let failures = 0;
   return {
     has: (sha256, signal) =>
-      options.repeat(signal, async (live) => {
-        const response = await ask(options, "HEAD", sha256, live);
+      options.repeat(signal, async (live, { address }) => {
+        const response = await ask({ ...options, address }, "HEAD", sha256, live);
         response.resume();
         if (response.statusCode === 200) return true;
         if (response.statusCode === 404) return false;
-        throw await refused(options, response);
+        throw await refused(address, response);
       }),
 
     async put(sha256, content, bytesMax, signal) {
       const live = signal === undefined ? options.closed : AbortSignal.any([signal, options.closed]);
+      const line = options.line();
+      const { address } = line;
       try {
-        const response = await ask(options, "PUT", sha256, live, bounded(content, sha256, bytesMax));
-        if (response.statusCode !== 204) throw await refused(options, response);
+        const response = await ask({ ...options, address }, "PUT", sha256, live, bounded(content, sha256, bytesMax));
+        if (response.statusCode !== 204) throw await refused(address, response);
         response.resume();
         failures = 0;
       } catch (error) {
         // Content can be read once, so only the caller can put it again, after the same pause as with every other call.
-        if (error instanceof MillraceError && error.retry === "same") await options.pause(++failures, live);
+        if (error instanceof MillraceError && error.retry === "same") {
+          options.failed(line, error);
+          await options.pause(++failures, live);
+        }
         throw error;
       }
     },
 
     get: (sha256, signal) =>
-      options.repeat(signal, async (live) => {
-        const response = await ask(options, "GET", sha256, live);
-        if (response.statusCode === 200) return whole(options, sha256, response);
-        if (response.statusCode !== 404) throw await refused(options, response);
+      options.repeat(signal, async (live, { address }) => {
+        const response = await ask({ ...options, address }, "GET", sha256, live);
+        if (response.statusCode === 200) return whole(address, sha256, response);
+        if (response.statusCode !== 404) throw await refused(address, response);
         response.resume();
         throw new MillraceError(
           "bad-input",
@@ -76,7 +88,7 @@ async function* bounded(content: AsyncIterable<Uint8Array>, sha256: string, byte
 
 /** Sends a request, and resolves with the head of the answer. */
 async function ask(
-  { address, token, ca, silence = limits }: BlobClientOptions,
+  { address, token, ca, silence = limits }: BlobClientOptions & { readonly address: string },
   method: "HEAD" | "GET" | "PUT",
   sha256: string,
   signal: AbortSignal,
@@ -119,11 +131,7 @@ async function ask(
 }
 
 /** The answer's bytes, and an error if they are fewer than announced. */
-async function* whole(
-  { address }: BlobClientOptions,
-  sha256: string,
-  response: IncomingMessage,
-): AsyncIterable<Uint8Array> {
+async function* whole(address: string, sha256: string, response: IncomingMessage): AsyncIterable<Uint8Array> {
   const expected = response.headers["content-length"];
   let bytes = 0;
   try {
@@ -141,9 +149,13 @@ async function* whole(
   }
 }
 
-async function refused({ address }: BlobClientOptions, response: IncomingMessage): Promise<MillraceError> {
+async function refused(address: string, response: IncomingMessage): Promise<MillraceError> {
   const { code, message } = await readError(response);
   const status = response.statusCode ?? 0;
+  const leader = response.headers["x-millrace-leader"];
+  if (typeof leader === "string") {
+    return new MillraceError("not-leader", message, { retry: "same", leader: leader === "" ? undefined : leader });
+  }
   if (status === 401 || status === 403)
     return new MillraceError("no-access", `the master at ${address} refuses the token: ${message}`);
   // Node's own answer to a head that was cut off, or a gateway's answer: the request never reached the master.

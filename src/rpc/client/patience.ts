@@ -1,10 +1,11 @@
-// Decides how often and for how long a call is repeated that a master did not answer.
+// Decides how often and for how long a call is repeated that no master has answered.
+import { MillraceError } from "../../base/error.ts";
 import type { Clock } from "../../base/system/clock.ts";
 import { backOffMs } from "./back-off.ts";
 import { describeFailure, isTransient } from "./reach.ts";
 
 export interface PatienceOptions {
-  /** The master's address, such as "https://m1:7070". */
+  /** The master's address, such as "https://m1:7070", or those of all masters with commas between. */
   readonly address: string;
   readonly clock: Clock;
   /** Returns 0 <= x < 1, for jitter. */
@@ -36,11 +37,17 @@ export class Patience {
   }
 
   /**
-   * Called after each failed try. Resolves when the call should be repeated; rejects with `failure` where that can't
-   * help.
+   * Called after each failed try. Resolves when the call should be repeated, at once where `mayBeElsewhere` says that
+   * another master has not been asked yet; rejects with `failure` where that can't help.
    */
-  async after(error: unknown, failure: Error, live: AbortSignal): Promise<void> {
+  async after(
+    error: unknown,
+    failure: Error,
+    live: AbortSignal,
+    mayBeElsewhere: () => boolean = () => false,
+  ): Promise<void> {
     if (live.aborted || !isTransient(error)) throw failure;
+    if (mayBeElsewhere()) return;
     const { clock, random, patienceMs, address, onRepeat } = this.#options;
     const now = clock.now();
     this.#failingSince ??= now;
@@ -54,8 +61,14 @@ export class Patience {
     const pauseMs = backOffMs(this.#failures, random);
     if (sinceMs + pauseMs > mostMs)
       throw describeFailure(error, { address, sinceMs, hasAnswered: heardAt !== undefined });
-    onRepeat?.(failure);
+    onRepeat?.(asWaiting(failure));
     await clock.sleep(pauseMs, live);
     if (live.aborted) throw failure;
   }
+}
+
+/** A master that answers and does not lead is there: the wait is for one that does. */
+function asWaiting(failure: Error): Error {
+  if (!(failure instanceof MillraceError) || failure.code !== "not-leader") return failure;
+  return new MillraceError("not-leader", `waiting for a master: ${failure.message}`, { retry: "same", cause: failure });
 }

@@ -276,6 +276,11 @@ function answerError(request: AnyRequest, response: AnyResponse, error: unknown)
     "content-length": String(Buffer.byteLength(body)),
     "x-content-type-options": "nosniff",
   };
+  if (known && error.code === "not-leader") {
+    // An answer to HEAD has no body.
+    headers["x-millrace-error"] = encodeURIComponent(error.message);
+    headers["x-millrace-leader"] = error.leader ?? "";
+  }
   if (request.httpVersionMajor === 1) headers.connection = "close";
   send(request, response, { status: (known ? meaningOf(error.code).http : undefined) ?? 500, headers, body });
 }

@@ -103,6 +103,11 @@ function methodScopes(): ReadonlyMap<string, Scope> {
   return all;
 }
 
+/** 0 and what is no time: not bounded. */
+function drainTime(withinMs: number): number | undefined {
+  return Number.isFinite(withinMs) && withinMs > 0 ? Math.ceil(withinMs) : undefined;
+}
+
 function serveWorkers(router: ConnectRouter, api: MasterApi, log: Log): void {
   const service: ServiceImpl<typeof Workers> = {
     hello: (request, { signal }) =>
@@ -134,7 +139,8 @@ function serveJobs(router: ConnectRouter, api: MasterApi, { clock, log }: Requir
       }),
     cancel: ({ job }, { signal }) => guarded(log, async () => ({ outcome: await api.cancel(job, signal) })),
     retry: ({ job }, { signal }) => guarded(log, async () => done(await api.retry(job, signal))),
-    drain: ({ worker }, { signal }) => guarded(log, async () => done(await api.drain(worker, signal))),
+    drain: ({ worker, withinMs }, { signal }) =>
+      guarded(log, async () => done(await api.drain(worker, drainTime(withinMs), signal))),
     logs: ({ job, attempt }, { signal }) =>
       guardedStream(log, signal, async function* () {
         for await (const chunk of api.logs(job, attempt, signal)) yield toLogChunk(chunk);

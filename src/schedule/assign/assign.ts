@@ -10,7 +10,7 @@ import { hasRoom, isBarrierOpen } from "../state/job.ts";
 import { hasOther, isRefused } from "../state/standing.ts";
 import type { Cluster, Job, Task, Worker } from "../state/state.ts";
 import { deadLetterLinesOf, deadLettersOf, isWaiting } from "../state/task.ts";
-import { capacity } from "../state/worker.ts";
+import { capacity, isLeaving } from "../state/worker.ts";
 import { isCutOff } from "../unreachable.ts";
 import { takeNear } from "./locality.ts";
 
@@ -43,7 +43,8 @@ export function assign(cluster: Cluster): Assigned {
   let until: Instant | undefined;
   for (const task of heldBack) {
     requeue(cluster, task);
-    if (task.avoid !== undefined) until = Math.min(until ?? task.avoid.until, task.avoid.until);
+    const at = waitsFor(cluster, task) ? task.waitsUntil : task.avoid?.until;
+    if (at !== undefined) until = Math.min(until ?? at, at);
   }
   return { heldBackUntil: until, isHeldBack: heldBack.length > 0 };
 }
@@ -116,6 +117,7 @@ function chooseWorker(cluster: Cluster, task: Task): Worker | undefined {
   const { prefer } = task;
   if (prefer !== undefined && cluster.idle.has(prefer) && capacity(prefer) > 0 && !isRefused(cluster, prefer))
     return prefer;
+  if (waitsFor(cluster, task)) return undefined;
   let otherwise: Worker | undefined;
   for (const worker of cluster.idle) {
     if (capacity(worker) <= 0 || isRefused(cluster, worker)) {
@@ -127,6 +129,12 @@ function chooseWorker(cluster: Cluster, task: Task): Worker | undefined {
     otherwise ??= worker;
   }
   return otherwise;
+}
+
+/** Whether it waits for the worker that has a checkpoint of it, whose slot is being freed. */
+function waitsFor(cluster: Cluster, { prefer, checkpointAt, waitsUntil }: Task): boolean {
+  if (prefer === undefined || prefer !== checkpointAt || waitsUntil <= cluster.now) return false;
+  return !prefer.isSilent && !isLeaving(prefer) && !isRefused(cluster, prefer);
 }
 
 function isAvoided(cluster: Cluster, { avoid }: Task, worker: Worker): boolean {
@@ -170,7 +178,6 @@ function mapWork(task: Task, plan: Plan): MapWork {
     boundaries: plan.boundaries,
     skip: task.skip,
     skipBad: Math.max(0, job.spec.skipBad - (countedAside(job) - countedAsideOf(task))),
-    from: undefined,
   };
 }
 

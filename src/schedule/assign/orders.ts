@@ -4,6 +4,7 @@ import { limits } from "../../base/limits.ts";
 import type { Assignment, Holder, Holders, StopOrder, WorkerOrders } from "../../protocol/messages.ts";
 import type { RunRef } from "../../sort/run.ts";
 import { askedOf } from "../closing.ts";
+import { copyOrders } from "../handover.ts";
 import { isBarrierOpen } from "../state/job.ts";
 import type { Cluster, Job, Worker } from "../state/state.ts";
 
@@ -18,7 +19,18 @@ export function ordersFor(cluster: Cluster, id: WorkerId): WorkerOrders {
     if (attempt.assignment !== undefined) start.push(attempt.assignment);
   }
   const holders = missingHolders(cluster, worker);
-  return { ...orders, start, stop, holders, discard: [...worker.discards.keys()], settle: askedOf(cluster, worker) };
+  const copy = copyOrders(worker);
+  return {
+    ...orders,
+    start,
+    stop,
+    holders,
+    discard: [...worker.discards.keys()],
+    settle: askedOf(cluster, worker),
+    ...(worker.drainWithinMs !== undefined && { drainWithinMs: worker.drainWithinMs }),
+    ...(copy.length > 0 && { copy }),
+    ...(worker.handover?.mayLeave === true && { mayLeave: true }),
+  };
 }
 
 /** The reason for stopping an attempt that a worker runs, and that this master has given up or never given out. */

@@ -6,6 +6,7 @@ import { note, tell } from "./cluster.ts";
 import { isActive, isBarrierOpen, taskOf } from "./job.ts";
 import type { Attempt, Cluster, Job, Task, Worker } from "./state.ts";
 import { attemptKey, isDone } from "./task.ts";
+import { isLeaving } from "./worker.ts";
 
 export interface NewAttempt {
   readonly id: AttemptId;
@@ -93,15 +94,25 @@ export function adoptable(cluster: Cluster, id: AttemptId): Task | undefined {
 }
 
 /**
- * Puts a task back into its phase's queue. It does not go to the worker `avoid` again for a lease, if there is another.
+ * Puts a task back into its phase's queue. It does not go to the worker `avoid` again for a lease, if there is another,
+ * except where that has a checkpoint of it: there most of the task is done already.
  */
 export function requeue(cluster: Cluster, task: Task, avoid?: Worker): void {
-  if (avoid !== undefined) task.avoid = { worker: avoid, until: cluster.now + cluster.options.leaseMs };
+  const holder = checkpointHolder(task);
+  task.prefer ??= holder;
+  if (avoid !== undefined && avoid === holder) task.waitsUntil = cluster.now + cluster.options.leaseMs;
+  else if (avoid !== undefined) task.avoid = { worker: avoid, until: cluster.now + cluster.options.leaseMs };
   if (task.isQueued || task.attempts.length > 0 || isDone(task)) return;
   task.isQueued = true;
   const { job } = task;
   job.queues[task.phase].push(task);
   queueByHost(job, task, job.isBefore);
+}
+
+/** The worker with a checkpoint. None for the last try that a task has: that is made without whatever fails there. */
+function checkpointHolder({ checkpointAt, failures, job }: Task): Worker | undefined {
+  if (checkpointAt === undefined || checkpointAt.isSilent || isLeaving(checkpointAt)) return undefined;
+  return failures + 1 < job.spec.attemptsMax ? checkpointAt : undefined;
 }
 
 /**

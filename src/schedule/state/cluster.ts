@@ -28,6 +28,7 @@ export function newCluster(epoch: number, options: SchedulerOptions, now: Instan
     sweeps: new Map(),
     kept: new Heap((a, b) => a.at < b.at),
     leftBehind: new Set(),
+    leaving: new Set(),
     changes: [],
     commands: [],
     facts: [],

@@ -17,7 +17,7 @@
 import type { AttemptId, Instant, JobId, Phase, WorkerId } from "../../base/ids.ts";
 import type { Plan } from "../../input/plan.ts";
 import type { JobSpec } from "../../job/spec.ts";
-import type { Assignment, Holders, RunningAttempt, WorkerReport } from "../../protocol/messages.ts";
+import type { Assignment, Holders, Offer, RunningAttempt, WorkerReport } from "../../protocol/messages.ts";
 import type { AttemptNumber, EndedRecord, FailureRecord, PlanRecord, TaskRecord } from "../../protocol/records.ts";
 import type { JobView, WorkerView } from "../../protocol/view.ts";
 import type { Change } from "../../state/store.ts";
@@ -52,6 +52,8 @@ export interface Cluster {
   readonly closing: Set<Job>;
   /** Workers that may have room, the next to be served first: hear.ts adds them, assign/ takes full ones out. */
   readonly idle: Set<Worker>;
+  /** Workers that leave and are heard (handover.ts; hear.ts adds them). */
+  readonly leaving: Set<Worker>;
   /** When leases end; of a worker only the entry counts that its `leaseAt` names (`watch` in cluster.ts). */
   readonly leases: Heap<{ readonly at: Instant; readonly worker: Worker }>;
   /** Keys of jobs that are over, by their times: ended.ts deletes them in small portions from that time on. */
@@ -200,7 +202,11 @@ export interface Task {
   isQueued: boolean;
   /** Not on this worker again before that time, as long as there is another (attempt.ts). */
   avoid: { readonly worker: Worker; readonly until: Instant } | undefined;
-  /** Its next attempt is best there: it holds what others could not fetch (unreachable.ts). */
+  /** Has a checkpoint of it, from where an attempt there goes on (hear.ts); forgotten where the worker fails. */
+  checkpointAt: Worker | undefined;
+  /** Until then it waits for that worker to have room. */
+  waitsUntil: Instant;
+  /** Its next attempt is best there: it holds a checkpoint (attempt.ts), or runs out of others' reach (unreachable.ts). */
   prefer: Worker | undefined;
   /** How often a reduce was moved because its worker could not reach another (unreachable.ts). */
   moves: number;
@@ -232,8 +238,17 @@ export interface Attempt {
   since: Instant;
 }
 
-/** A run that a worker found when it started, and may win again with. */
-export type Offer = WorkerReport["offered"][number];
+/** How far a worker that leaves is with what others need of it (handover.ts). */
+export interface Handover {
+  /** When it ends, whatever is left; undefined: that is not bounded (hear.ts). */
+  until: Instant | undefined;
+  /** Copies that were ordered: of which map, from which peer in which life. */
+  readonly copies: Map<Task, { readonly to: Worker; readonly key: string; readonly incarnation: number }>;
+  /** Peers that were asked for a copy and are not asked again. */
+  readonly asked: Map<Task, readonly Worker[]>;
+  /** It is told that it may end. */
+  mayLeave: boolean;
+}
 
 /** Why a worker gets nothing for a while (standing.ts). */
 export interface Penalty {
@@ -260,6 +275,14 @@ export interface Worker {
   holdersKnown: WorkerReport["holdersKnown"];
   /** An administrator wants it to drain (drain.ts): stored, until it is started again. */
   isToDrain: boolean;
+  /** How long it may stay then; undefined: as long as it is needed. */
+  drainWithinMs: number | undefined;
+  /** What it hands over, while it leaves and is heard (handover.ts). */
+  handover: Handover | undefined;
+  /** By job, the version of the map outputs before which reduces may read runs here that count no more (lost.ts). */
+  readonly readBefore: Map<Job, number>;
+  /** Runs that it is told to make copies of, by `attemptKey`: each is in its holder's `handover` (handover.ts). */
+  readonly copying: Map<string, { readonly task: Task; readonly from: Worker }>;
   /** Unheard for a lease (lease.ts): it has no attempts, what lies on it counts as lost. A newer report ends that. */
   isSilent: boolean;
   /** When its newest report was heard, and when its lease is looked at next (`watch` in cluster.ts). */
@@ -279,7 +302,10 @@ export interface Worker {
   /** Workers that could not fetch from it, until when that counts, and the other way round (unreachable.ts). */
   readonly complaints: Map<Worker, Instant>;
   readonly cutOffFrom: Set<Worker>;
-  /** Runs of winners that this life found when it started, by `attemptKey`: a resumed job asks for them (hear.ts). */
+  /**
+   * Runs of winners that this life found when it started, or copied, by `attemptKey`: a resumed job asks for them
+   * (hear.ts).
+   */
   readonly offered: Map<string, Offer>;
   /** By `attemptKey`, those being stopped included (attempt.ts). */
   readonly attempts: Map<string, Attempt>;

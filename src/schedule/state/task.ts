@@ -23,6 +23,8 @@ export function newTask(job: Job, phase: Phase, index: number): Task {
     erred: undefined,
     isQueued: false,
     avoid: undefined,
+    checkpointAt: undefined,
+    waitsUntil: 0,
     prefer: undefined,
     moves: 0,
     placedAt: 0,

@@ -20,6 +20,8 @@ export interface SimStorage extends Storage {
 export function createSimStorage(inputs: ReadonlyMap<string, Uint8Array>): SimStorage {
   const files = new Map(inputs);
   const staged = new Map<string, Buffer>();
+  /** What attempts have saved of what they stage. */
+  const saved = new Map<string, Buffer>();
   let published: CommitDecision | undefined;
 
   const infoOf = (path: string): FileInfo | undefined => {
@@ -47,7 +49,15 @@ export function createSimStorage(inputs: ReadonlyMap<string, Uint8Array>): SimSt
       for (const path of files.keys())
         if (path.startsWith(`${directory}/`)) yield { name: path.slice(directory.length + 1), file: infoOf(path) };
     },
-    stage: (_destination, attempt, name) => stagedWriter(staged, `${attemptName(attempt)}/${name}`),
+    stage(_destination, attempt, name, _signal, { from } = {}) {
+      const writer = stagedWriter({ staged, saved }, `${attemptName(attempt)}/${name}`);
+      if (from === undefined) return writer;
+      const content = saved.get(from.token);
+      if (content === undefined || sha256Of(content) !== from.sha256)
+        throw new MillraceError("corrupt-output", `${from.token} is not what was saved`, { retry: "elsewhere" });
+      writer.write(content);
+      return writer;
+    },
     prepare: async () => ({ replaces: undefined }),
     findLost: async (_destination, _job, files) =>
       files.filter(({ token }) => !staged.has(token)).map(({ token }) => ({ token, why: "is missing" })),
@@ -68,11 +78,19 @@ export function createSimStorage(inputs: ReadonlyMap<string, Uint8Array>): SimSt
     },
     async discard() {
       staged.clear();
+      saved.clear();
     },
   };
 }
 
-function stagedWriter(staged: Map<string, Buffer>, token: string): StagedWriter {
+function sha256Of(content: Buffer): string {
+  return createHash("sha256").update(content).digest("hex");
+}
+
+function stagedWriter(
+  { staged, saved }: Readonly<Record<"staged" | "saved", Map<string, Buffer>>>,
+  token: string,
+): StagedWriter {
   const chunks: Buffer[] = [];
   let bytes = 0;
   return {
@@ -86,9 +104,15 @@ function stagedWriter(staged: Map<string, Buffer>, token: string): StagedWriter 
     async finish() {
       const content = Buffer.concat(chunks);
       staged.set(token, content);
-      return { bytes, sha256: createHash("sha256").update(content).digest("hex"), token };
+      return { bytes, sha256: sha256Of(content), token };
     },
     abort: () => void staged.delete(token),
+    save() {
+      const content = Buffer.concat(chunks);
+      saved.set(token, content);
+      return { bytes, sha256: sha256Of(content), token, file: undefined };
+    },
+    leave() {},
   };
 }
 
@@ -132,8 +156,8 @@ export function failingStorage(storage: Storage, bytesMax: number): Storage {
         yield chunk;
       }
     },
-    stage(destination, attempt, name) {
-      const writer = storage.stage(destination, attempt, name);
+    stage(destination, attempt, name, signal, options) {
+      const writer = storage.stage(destination, attempt, name, signal, options);
       return {
         write: (chunk) => {
           take(chunk.length, `writing ${name}`);
@@ -147,6 +171,8 @@ export function failingStorage(storage: Storage, bytesMax: number): Storage {
           return await writer.finish();
         },
         abort: () => writer.abort(),
+        save: () => writer.save(),
+        leave: () => writer.leave(),
       };
     },
   };

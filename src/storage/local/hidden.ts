@@ -47,6 +47,15 @@ export function localToken(attempt: AttemptId, name: string): string {
   return `${attemptName(attempt)}.${encodeURIComponent(checkedName(name))}`;
 }
 
+/** Whether a token names some attempt's staged file of this name: a place in `staging/files/`, and nowhere else. */
+export function isTokenOf(name: string, token: string): boolean {
+  return (
+    /^[\w-]+$/.test(token.slice(0, token.indexOf("."))) &&
+    token.endsWith(`.${encodeURIComponent(name)}`) &&
+    !token.includes("/")
+  );
+}
+
 export interface HiddenFolders {
   readonly destination: string;
   readonly parent: string;

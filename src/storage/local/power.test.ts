@@ -35,6 +35,21 @@ test("an attempt that reports a staged file has its bytes on disk, with one sync
   expect(ledger.fsyncs.filter((synced) => synced === staged)).toHaveLength(1);
 });
 
+test("what an attempt has saved of a staged file is on disk, and what it writes after that is not said to be", () => {
+  const destination = join(top, "new/out");
+  const job = someJob();
+  const { files } = hiddenOf(destination, job);
+  const writer = storage.stage(destination, someAttempt(job), "part-00000.tsv", undefined, { isSavable: true });
+  for (const text of ["half", "whole"]) {
+    writer.write(Buffer.from(text));
+    const staged = join(files, writer.save().token);
+    expect(ledger.lostBelow(files).filter((lost) => lost.includes(staged))).toEqual([]);
+  }
+  writer.write(Buffer.from("more"));
+  expect(ledger.lostBelow(files)).toContainEqual(expect.stringContaining("bytes of "));
+  writer.leave();
+});
+
 test("fault 64: when the files of a job were looked at, they, their folders and all folders above are on disk: it may be decided", async () => {
   const destination = join(top, "new/deep/out");
   const decision = await stagedDecision(storage, destination, contents);

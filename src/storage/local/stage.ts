@@ -5,9 +5,10 @@ import { assert } from "../../base/assert.ts";
 import { MillraceError, systemCode } from "../../base/error.ts";
 import type { AttemptId } from "../../base/ids.ts";
 import { MiB } from "../../base/limits.ts";
-import type { StagedWriter } from "../storage.ts";
-import { type LocalFs, outputError } from "./fs.ts";
-import { type HiddenFolders, hiddenOf, localToken } from "./hidden.ts";
+import { copyPrefix } from "../staged-prefix.ts";
+import type { StagedPrefix, StagedWriter, StageOptions } from "../storage.ts";
+import { type LocalFs, openForReading, outputError } from "./fs.ts";
+import { type HiddenFolders, hiddenOf, isTokenOf, localToken } from "./hidden.ts";
 
 /**
  * After this many bytes the disk is told to begin writing them, in a thread of its own, while more are being made. So
@@ -26,8 +27,9 @@ export class LocalStagedWriter implements StagedWriter {
   #syncedAhead = 0;
   /** Syncs under way; the file is closed when they have ended. Each reports its error only once, so it is kept. */
   readonly #ahead: Promise<Error | undefined>[] = [];
+  #isNameDurable = false;
 
-  constructor(fs: LocalFs, destination: string, attempt: AttemptId, name: string) {
+  constructor(fs: LocalFs, destination: string, attempt: AttemptId, name: string, options: StageOptions = {}) {
     this.#fs = fs;
     this.#hidden = hiddenOf(destination, attempt.job);
     this.#token = localToken(attempt, name);
@@ -38,6 +40,7 @@ export class LocalStagedWriter implements StagedWriter {
     } catch (thrown) {
       throw outputError(thrown, "Creating", this.#path);
     }
+    if (options.from !== undefined) this.#goOnFrom(options.from, name, options.beat);
   }
 
   get bytes(): number {
@@ -72,18 +75,34 @@ export class LocalStagedWriter implements StagedWriter {
       for (const error of await Promise.all(this.#ahead)) if (error !== undefined) throw error;
       this.#fs.fsyncSync(this.#fd);
       this.#close();
-      syncDirectory(this.#fs, this.#hidden.files);
+      this.#syncName();
     } catch (thrown) {
       throw outputError(thrown, "Writing", this.#path);
     }
     return { bytes: this.#bytes, sha256: this.#hash.digest("hex"), token: this.#token };
   }
 
+  save(): StagedPrefix {
+    assert(this.#fd !== undefined, "save after finish or abort");
+    try {
+      this.#fs.fsyncSync(this.#fd);
+      this.#syncName();
+    } catch (thrown) {
+      throw outputError(thrown, "Writing", this.#path);
+    }
+    this.#syncedAhead = this.#bytes;
+    return { bytes: this.#bytes, sha256: this.#sha256(), token: this.#token, file: undefined };
+  }
+
+  leave(): void {
+    // A file number that is free again must not be one that a call under way still uses.
+    if (this.#ahead.length === 0) this.#close();
+    else void Promise.all(this.#ahead).then(() => this.#close());
+  }
+
   abort(): void {
     try {
-      // A file number that is free again must not be one that a call under way still uses.
-      if (this.#ahead.length === 0) this.#close();
-      else void Promise.all(this.#ahead).then(() => this.#close());
+      this.leave();
     } finally {
       try {
         this.#fs.unlinkSync(this.#path);
@@ -91,6 +110,29 @@ export class LocalStagedWriter implements StagedWriter {
         // It is gone already, or `discard` removes it; the failure that led here matters more.
       }
     }
+  }
+
+  #goOnFrom(prefix: StagedPrefix, name: string, beat?: () => void): void {
+    const { token } = prefix;
+    try {
+      // The token names a file that may be removed at any time, and never one of this attempt, which was just emptied.
+      const path = isTokenOf(name, token) && token !== this.#token ? `${this.#hidden.files}/${token}` : undefined;
+      const source = { fs: this.#fs, path, flags: openForReading, prefix, name, beat };
+      copyPrefix({ ...source, write: (chunk) => this.write(chunk), sha256: () => this.#sha256() });
+    } catch (thrown) {
+      this.abort();
+      throw thrown;
+    }
+  }
+
+  #sha256(): string {
+    return this.#hash.copy().digest("hex");
+  }
+
+  #syncName(): void {
+    if (this.#isNameDurable) return;
+    syncDirectory(this.#fs, this.#hidden.files);
+    this.#isNameDurable = true;
   }
 
   #syncAhead(fd: number): void {

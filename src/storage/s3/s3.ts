@@ -53,9 +53,9 @@ export function createS3Storage(options: S3StorageOptions): Storage {
     stat: (path, signal) => lister.file(path, signal),
     read: (file, start, end, signal) => reader.read(file, start, end, signal),
     below: (directory, signal) => lister.below(directory, signal),
-    stage: (destination, attempt, name, signal) =>
+    stage: (destination, attempt, name, signal, staging) =>
       new S3StagedWriter(
-        { objects: objects.for({ signal }), fs, directory: spoolDirectory(), partBytes },
+        { ...staging, objects: objects.for({ signal }), fs, directory: spoolDirectory(), partBytes },
         destination,
         attempt,
         name,

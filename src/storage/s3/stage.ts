@@ -1,6 +1,7 @@
 // An output file while an attempt writes it. Writing is synchronous and requests are not, so the file is written to a
 // local file without a name (which is gone with the process, however that ends), and uploaded when it is finished; but
-// the upload is not completed, so nothing appears.
+// the upload is not completed, so nothing appears. A file that is to be saved has a name as long as it is written, so
+// that it can be kept under another.
 //
 //   write … ─► local file ─► finish: record for `discard` ─► create upload ─► its id in the record ─► parts ─► token
 import { createHash, type Hash } from "node:crypto";
@@ -12,8 +13,10 @@ import { type AttemptId, attemptName } from "../../base/ids.ts";
 import { KiB, limits, MiB } from "../../base/limits.ts";
 import { forEachAtMost } from "../../base/system/parallel.ts";
 import { randomId } from "../../base/system/random.ts";
+import { openForReading } from "../local/fs.ts";
 import { checkedName } from "../local/hidden.ts";
-import type { StagedWriter } from "../storage.ts";
+import { copyPrefix } from "../staged-prefix.ts";
+import type { StagedPrefix, StagedWriter, StageOptions } from "../storage.ts";
 import { s3OutputError } from "./api/error.ts";
 import { Silence } from "./api/silence.ts";
 import type { S3Body } from "./api/transport.ts";
@@ -22,9 +25,12 @@ import type { S3Objects } from "./objects.ts";
 import { type S3Url, s3Path } from "./url.ts";
 
 /** The system calls for the local file; tests insert their own. */
-export type SpoolFs = Pick<typeof nodeFs, "openSync" | "writeSync" | "readSync" | "closeSync" | "unlinkSync">;
+export type SpoolFs = Pick<
+  typeof nodeFs,
+  "openSync" | "writeSync" | "readSync" | "fstatSync" | "fsyncSync" | "closeSync" | "unlinkSync"
+>;
 
-export interface S3StageOptions {
+export interface S3StageOptions extends StageOptions {
   readonly objects: S3Objects;
   readonly fs: SpoolFs;
   /** The directory of the local file. */
@@ -46,6 +52,8 @@ export class S3StagedWriter implements StagedWriter {
   readonly #name: string;
   readonly #url: S3Url;
   readonly #hash: Hash = createHash("sha256");
+  /** The local file, as long as it has this name. */
+  #path: string | undefined;
   #fd: number | undefined;
   #bytes = 0;
 
@@ -55,14 +63,15 @@ export class S3StagedWriter implements StagedWriter {
     this.#attempt = attempt;
     this.#name = checkedName(name);
     this.#url = urlIn(this.#destination, this.#name);
-    const { fs, directory } = options;
-    const path = join(directory, `.millrace-upload-${randomId()}`);
+    const { fs, directory, isSavable = false, from } = options;
+    this.#path = join(directory, `.millrace-upload-${randomId()}`);
     try {
-      this.#fd = fs.openSync(path, "wx+", 0o600);
-      fs.unlinkSync(path);
+      this.#fd = fs.openSync(this.#path, "wx+", 0o600);
+      if (!isSavable) this.#unlink();
     } catch (thrown) {
       throw this.#error(thrown, "Spooling");
     }
+    if (from !== undefined) this.#goOnFrom(from);
   }
 
   get bytes(): number {
@@ -113,6 +122,31 @@ export class S3StagedWriter implements StagedWriter {
 
   abort(): void {
     this.#close();
+  }
+
+  save(): StagedPrefix {
+    assert(this.#fd !== undefined && this.#path !== undefined, "a file that is to be saved is open, and has a name");
+    try {
+      this.#options.fs.fsyncSync(this.#fd);
+    } catch (thrown) {
+      throw this.#error(thrown, "Spooling");
+    }
+    return { bytes: this.#bytes, sha256: this.#sha256(), token: "", file: this.#path };
+  }
+
+  leave(): void {
+    this.#close();
+  }
+
+  #goOnFrom(prefix: StagedPrefix): void {
+    const { fs, beat } = this.#options;
+    const source = { path: prefix.file, flags: openForReading, prefix, name: this.#name };
+    try {
+      copyPrefix({ ...source, fs, beat, write: (chunk) => this.write(chunk), sha256: () => this.#sha256() });
+    } catch (thrown) {
+      this.abort();
+      throw thrown;
+    }
   }
 
   async #uploadParts(upload: string): Promise<string[]> {
@@ -171,6 +205,21 @@ export class S3StagedWriter implements StagedWriter {
     const fd = this.#fd;
     this.#fd = undefined;
     if (fd !== undefined) this.#options.fs.closeSync(fd);
+    try {
+      this.#unlink();
+    } catch {
+      // Whoever owns the directory empties it; the file may be gone with it already.
+    }
+  }
+
+  #sha256(): string {
+    return this.#hash.copy().digest("hex");
+  }
+
+  #unlink(): void {
+    const path = this.#path;
+    this.#path = undefined;
+    if (path !== undefined) this.#options.fs.unlinkSync(path);
   }
 
   #error(thrown: unknown, doing: string): MillraceError {

@@ -13,7 +13,7 @@ import type { PartShape } from "../../kernel/kernel.ts";
 import type { LargestGroups } from "../../protocol/largest-groups.ts";
 
 /** Pairs that are counted one by one before sampling begins. */
-const wholePairs = 1024;
+const wholePairs = 512;
 /** This many batches in a row are looked at, then as many with one left out between them, then three, and so on. */
 const looksPerStride = 32;
 /** The part of a batch that is walked through, and the least and the most of it: a slot's first walks are slow. */
@@ -24,7 +24,7 @@ const walkedBytesMax = 8 * KiB;
 const bytesPerSample = 1 * KiB;
 const samplesPerBatch = 16;
 /** This many of the first batch, half as many of the second, and so on: small tasks would have few samples. */
-const samplesOfFirstBatch = 512;
+const samplesOfFirstBatch = 128;
 /** An estimate of fewer samples is none: with this many its error is a quarter, two times in three. */
 const samplesMin = 16;
 /** Keys that are counted at the same time. With this many, those with no more pairs than the mean are forgotten. */

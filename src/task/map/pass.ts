@@ -91,16 +91,21 @@ export class MapPass {
   }
 
   /**
-   * Maps all records of a batch. With promises, some of them may be under way when it resolves. Throws `TaskFailure`,
-   * `Remap`.
+   * Maps records [from, to) of a batch. With promises, some of them may be under way when it resolves. Throws
+   * `TaskFailure`, `Remap`.
    */
-  async mapBatch(batch: RecordBatch<unknown>, origin: BatchOrigin): Promise<void> {
-    const { records, starts } = batch;
+  async mapBatch(
+    batch: RecordBatch<unknown>,
+    origin: BatchOrigin,
+    from = 0,
+    to: number = batch.records.length,
+  ): Promise<void> {
+    const { starts } = batch;
     this.#options.base.late.during = this.#parts.of;
     const aside = this.#options.putAside.get(origin.file);
-    let i = 0;
-    while (i < records.length) {
-      const stop = aside === undefined ? records.length : nextAside(batch, i, aside);
+    let i = from;
+    while (i < to) {
+      const stop = aside === undefined ? to : Math.min(to, nextAside(batch, i, aside));
       if (aside !== undefined && i === stop) {
         await this.#flights.drain();
         const reason = held(aside, starts[i]!, "reason to put a record aside");

@@ -40,6 +40,17 @@ export interface MapSideOptions {
   readonly signal: AbortSignal;
   /** Default "auto". */
   readonly combining?: Combining | undefined;
+  /** What an earlier attempt at the task has done: the records that come are those behind it. Default: nothing. */
+  readonly earlier?: Collecting | undefined;
+}
+
+/** How far collecting has come. */
+export interface Collecting {
+  /** Records that were given to map or put aside. */
+  readonly records: number;
+  readonly runs: readonly RunRef[];
+  readonly emissions: number;
+  readonly emissionDigest: bigint;
 }
 
 /** The result of collecting. */
@@ -66,17 +77,18 @@ export class MapSide {
   readonly #pairs: Pairs | undefined;
   #input = -1;
   #pass: MapPass | undefined;
-  #recordsBefore = 0;
+  #recordsBefore: number;
   #linePairs: LinePairs | undefined;
   #nullValue: Uint8Array | undefined;
 
   constructor(options: MapSideOptions) {
     this.#options = options;
-    const { job, attempt, partitions, kernel, files } = options;
+    const { job, attempt, partitions, kernel, files, earlier } = options;
+    this.#recordsBefore = earlier?.records ?? 0;
     if (partitions === 0) return;
     const encoder = new PairEncoder(job, partitions);
     const collecting = collectOptions(options);
-    const collector = createCollector({ kernel, files, attempt, options: collecting });
+    const collector = createCollector({ kernel, files, attempt, options: collecting, earlier });
     const header = encoder.choose === undefined ? 0 : partitionBytes;
     const shapes = job.reduce === undefined ? undefined : job.group?.shapes;
     const isCounted = collecting.fold !== undefined && !isCounting(job);
@@ -181,6 +193,27 @@ export class MapSide {
     this.#pairs?.emitter.flush();
   }
 
+  /**
+   * Waits for what is under way, and flushes all pairs into runs: from then on everything is in what it returns. More
+   * records may follow.
+   */
+  async flush(): Promise<Collecting & { readonly stats: CollectorStats }> {
+    await this.drain();
+    const { records } = this;
+    if (this.#pairs === undefined)
+      return {
+        records,
+        runs: [],
+        emissions: 0,
+        emissionDigest: 0n,
+        stats: { spills: 0, memoryRunBytes: 0, diskRunBytes: 0 },
+      };
+    const { collector } = this.#pairs;
+    collector.spill();
+    const { runs, emissions, emissionDigest, stats } = collector;
+    return { records, runs, emissions, emissionDigest, stats };
+  }
+
   /** Sorts what was collected into one run; undefined for a map-only job. Called after `drain`. */
   finish(): Collected | undefined {
     if (this.#pairs === undefined) return undefined;
@@ -205,7 +238,7 @@ export class MapSide {
 
   /** Only jobs with pairs take whole blocks. */
   get #collecting(): Pairs {
-    assert(this.#pairs !== undefined, "a map-only job takes no blocks");
+    assert(this.#pairs !== undefined, "a map-only job has no pairs");
     return this.#pairs;
   }
 }
@@ -234,14 +267,14 @@ function nullOf(job: JobDefinition): Uint8Array {
   return bytes;
 }
 
-function collectOptions({ job, partitions, boundaries, combining = "auto" }: MapSideOptions): CollectOptions {
+function collectOptions({ job, partitions, boundaries, combining = "auto", earlier }: MapSideOptions): CollectOptions {
   return {
     partitions,
     partitioner: kernelPartitioner(job, boundaries),
     group: job.group?.shapes,
     fold: combining === "never" ? undefined : kernelFold(job),
     combining,
-    firstEmission: 0,
+    firstEmission: earlier?.emissions ?? 0,
     sums: isCounting(job) || isSummed(job),
   };
 }

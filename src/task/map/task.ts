@@ -1,7 +1,9 @@
 // A map attempt: records of a split → map → batch → collector → one sorted run; output records → staged files.
-import { MillraceError } from "../../base/error.ts";
+import { MillraceError, systemCode } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
-import type { Position } from "../../base/ids.ts";
+import type { Instant, Position } from "../../base/ids.ts";
+import { messageOf } from "../../base/value/message.ts";
+import type { Checkpoints, MapCheckpoint } from "../../checkpoint/checkpoint.ts";
 import { decompressWithin, memberCompressor, programOf } from "../../format/compression/compress.ts";
 import type { InputFormat } from "../../format/format.ts";
 import { BadRecordIn } from "../../input/bad-record.ts";
@@ -11,8 +13,9 @@ import type { LargestGroups } from "../../protocol/largest-groups.ts";
 import type { Assignment, AttemptDone, MapWork } from "../../protocol/messages.ts";
 import { noStats } from "../../protocol/stats.ts";
 import { filesAgain } from "../../sort/files-again.ts";
+import { CheckpointPace } from "../checkpoint-pace.ts";
 import type { TaskEnvironment } from "../environment.ts";
-import { badInputFailure, isA, userFailure } from "../failure.ts";
+import { badInputFailure, isA, isOfCode, isOfStaged, userFailure } from "../failure.ts";
 import { encodedKeyExcerpt } from "../key-excerpt.ts";
 import { DeadLetters } from "../output/dead-letters.ts";
 import { outputFormats, recordEncoders, StagedOutputs } from "../output/staged-outputs.ts";
@@ -31,25 +34,45 @@ export async function runMapTask(assignment: Assignment, work: MapWork, env: Tas
   const aside = new Aside(work.skip);
   const { compress } = env.job;
   const compressMember = compress && (await memberCompressor(compress));
+  const { checkpoints } = env;
+  const newest = checkpoints?.newest(task.status.touch);
+  const discard = () => {
+    checkpoints?.discard();
+    task.status.hasCheckpoint = false;
+    task.totals.clear();
+  };
   const attempt = await task.run(async (state) => {
     for (let restarts = 0; ; restarts++) {
-      const attempt = new MapAttempt({ assignment, work, env, task, state, aside, compressMember, restarts });
+      const from = restarts === 0 && newest?.kind === "map" ? newest : undefined;
+      let attempt: MapAttempt | undefined;
       try {
+        attempt = new MapAttempt({
+          ...{ assignment, work, env, task, state, aside, compressMember, restarts, begun },
+          ...{ checkpoints, from },
+        });
         await attempt.mapAll();
         return attempt;
       } catch (thrown) {
-        attempt.abort();
+        const isAgain = isA(thrown, Remap) || isA(thrown, ReturnsPromises);
+        const isBlamed = from !== undefined && (isOfCode(thrown) || isOfStaged(thrown));
+        attempt?.abort(!isAgain && !isBlamed);
+        if (isBlamed) {
+          // A map that keeps state of its own may fail only because it did not see what came before.
+          env.log(`it failed after a checkpoint, and begins again at the beginning: ${messageOf(thrown)}`, undefined);
+          discard();
+          continue;
+        }
         // What the record emitted before it failed has been handed on: the split is mapped again, without the record.
         if (isA(thrown, Remap)) aside.add(thrown.origin, { thrown: thrown.thrown, code: "user-error" });
-        else if (!isA(thrown, ReturnsPromises)) throw thrown;
-        task.totals.clear();
+        else if (!isAgain) throw thrown;
+        discard();
       }
     }
   });
   try {
-    return await attempt.finish(begun);
+    return await attempt.finish();
   } catch (thrown) {
-    attempt.abort();
+    attempt.abort(true);
     throw thrown;
   }
 }
@@ -67,6 +90,10 @@ interface MapAttemptOptions {
   readonly compressMember: ((bytes: Uint8Array) => Uint8Array) | undefined;
   /** How often the split was begun again in this attempt. */
   readonly restarts: number;
+  readonly begun: Instant;
+  readonly checkpoints: Checkpoints | undefined;
+  /** What an earlier attempt has done, behind which this one goes on. */
+  readonly from: MapCheckpoint | undefined;
 }
 
 class MapAttempt {
@@ -78,14 +105,17 @@ class MapAttempt {
   #compressed = { file: -1, end: 0 };
   #source = "";
   #stream = (): number => 0;
+  readonly #pace: CheckpointPace | undefined;
+  #checkpoints = 0;
 
   constructor(options: MapAttemptOptions) {
     this.#options = options;
-    const { assignment, work, env, task, state, aside, compressMember, restarts } = options;
+    const { assignment, work, env, task, state, aside, compressMember, restarts, checkpoints, from } = options;
     const { attempt, spec } = assignment;
     const { job, storage, kernel, runs, signal } = env;
     const formats = outputFormats(job, spec);
-    this.#outputs = new StagedOutputs({ job, spec, attempt, storage, compressMember }, formats);
+    const staging = { job, spec, attempt, storage, compressMember, isSavable: checkpoints !== undefined };
+    this.#outputs = new StagedOutputs({ ...staging, from: from?.outputs, beat: task.status.touch }, formats);
     const folder = spec.deadLetters?.path;
     this.#deadLetters = new DeadLetters(
       attempt.index,
@@ -109,19 +139,22 @@ class MapAttempt {
       tries: "twice",
       signal,
       combining: env.combining,
+      earlier: from,
     });
+    if (checkpoints !== undefined) this.#pace = new CheckpointPace(checkpoints.intervalMs, env.clock);
+    if (from !== undefined) this.#resume(from);
   }
 
   async mapAll(): Promise<void> {
     const { task, work } = this.#options;
     if (work.partitions === 0) this.#outputs.open(0);
     task.status.phase("map");
-    let from: Position | "end" | undefined;
+    let from: Position | "end" | undefined = this.#options.from?.position;
     while (from !== "end") from = await this.#mapFrom(from);
     await this.#side.drain();
   }
 
-  async finish(begun: number): Promise<AttemptDone> {
+  async finish(): Promise<AttemptDone> {
     const { task, assignment } = this.#options;
     task.status.phase("sort");
     const largest = this.#side.largestGroups();
@@ -140,13 +173,15 @@ class MapAttempt {
       ...(this.#deadLetters.last !== undefined && { lastAside: this.#deadLetters.last }),
       ...(largestGroups !== undefined && { largestGroups }),
       counters: task.totals.report(),
-      stats: this.#stats(collected, bytesOut, begun),
+      stats: this.#stats(collected, bytesOut),
     };
   }
 
-  abort(): void {
+  /** `isOver`: no other try follows in this attempt, so what a checkpoint says is saved stays for the next one. */
+  abort(isOver: boolean): void {
     this.#side.abort();
-    this.#outputs.abort();
+    if (isOver && this.#checkpoints > 0) this.#outputs.leave();
+    else this.#outputs.abort();
     this.#deadLetters.abort();
   }
 
@@ -188,7 +223,8 @@ class MapAttempt {
     this.#compressed.end = Math.max(end, this.#compressed.end);
   }
 
-  async #map({ batch, fileIndex, source, input }: InputBatch): Promise<void> {
+  async #map(next: InputBatch): Promise<void> {
+    const { batch, fileIndex } = next;
     const { task, work } = this.#options;
     const { status } = task;
     // The extent of a batch of a compressed file is one of its content.
@@ -201,16 +237,79 @@ class MapAttempt {
       else this.#side.keyLines(first);
       status.records = this.#side.records;
       status.bytes += bytes;
+      await this.#rest({ file: fileIndex, offset: batch.end });
       return;
     }
-    if (batch.records.length === 0) return;
-    status.records = this.#side.records;
-    status.record(fileIndex, batch.starts[0]!);
-    const pass = await this.#side.passOf(input);
-    await pass.mapBatch(batch, { file: fileIndex, source, stream: this.#streamOf(source) });
-    status.bytes += bytes;
-    if (batch.replaced !== undefined && batch.replaced > 0)
-      this.#options.task.totals.add(replacedCounter, batch.replaced);
+    if (batch.records.length > 0) {
+      await this.#mapRecords(next);
+      status.bytes += bytes;
+    }
+    if (batch.replaced !== undefined && batch.replaced > 0) task.totals.add(replacedCounter, batch.replaced);
+    await this.#rest({ file: fileIndex, offset: batch.end });
+  }
+
+  /** Maps single records: where they take long, a checkpoint may come between any two of them. */
+  async #mapRecords({ batch, fileIndex, source, input }: InputBatch): Promise<void> {
+    const { status } = this.#options.task;
+    const { records, starts, skipped = 0, replaced = 0 } = batch;
+    // What these count is counted for the whole batch.
+    const pace = skipped === 0 && replaced === 0 ? this.#pace : undefined;
+    for (let i = 0; i < records.length; ) {
+      status.records = this.#side.records;
+      status.record(fileIndex, starts[i]!);
+      const pass = await this.#side.passOf(input);
+      const origin = { file: fileIndex, source, stream: this.#streamOf(source) };
+      const to = Math.min(records.length, i + (pace?.records ?? records.length));
+      await pass.mapBatch(batch, origin, i, to);
+      pace?.done(to - i);
+      i = to;
+      if (i < records.length) await this.#rest({ file: fileIndex, offset: starts[i]! });
+    }
+  }
+
+  /** Makes a checkpoint where it is time for one. `position`: all before it was given to map, and nothing else. */
+  async #rest(position: Position): Promise<void> {
+    if (this.#pace?.isDue !== true) return;
+    this.#pace.begin();
+    const { env, task, from, checkpoints, begun } = this.#options;
+    // What is put aside can't be gone on with yet.
+    if (this.#deadLetters.positions.length > 0) return;
+    const { stats, ...collected } = await this.#side.flush();
+    if (this.#deadLetters.positions.length > 0) return; // of what was under way
+    // A compressed file is read from its beginning again.
+    const inFile = this.#compressed.file === position.file ? this.#compressed.end : 0;
+    const checkpoint: MapCheckpoint = {
+      kind: "map",
+      position,
+      ...collected,
+      outputs: this.#outputs.save(),
+      counters: task.countedSinceSetup(),
+      bytes: task.status.bytes - inFile,
+      spills: stats.spills + (from?.spills ?? 0),
+      memoryRunBytes: stats.memoryRunBytes + (from?.memoryRunBytes ?? 0),
+      diskRunBytes: stats.diskRunBytes + (from?.diskRunBytes ?? 0),
+      valuesReturned: task.returned.isAny,
+      spentMs: env.clock.now() - begun + (from?.spentMs ?? 0),
+    };
+    try {
+      checkpoints?.write(checkpoint);
+      this.#checkpoints++;
+      task.status.hasCheckpoint = true;
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      env.log(`a checkpoint can't be written: ${messageOf(error)}`, undefined);
+    }
+    this.#pace.begin();
+  }
+
+  #resume({ counters, bytes, records, valuesReturned, position }: MapCheckpoint): void {
+    const { task, env } = this.#options;
+    for (const [name, n] of Object.entries(counters)) task.totals.add(name, n);
+    task.returned.isAny ||= valuesReturned;
+    task.status.bytes = bytes;
+    task.status.records = records;
+    task.status.hasCheckpoint = true;
+    env.log(`goes on from a checkpoint behind ${records} records, at byte ${position.offset}`, undefined);
   }
 
   /** After reading failed: puts aside a record that the format refuses, where that is allowed. */
@@ -263,8 +362,8 @@ class MapAttempt {
     return { ...bounds, groups: groups.map(({ key, ...size }) => ({ key: encodedKeyExcerpt(job, key), ...size })) };
   }
 
-  #stats(collected: Collected | undefined, bytesOut: number, begun: number): AttemptDone["stats"] {
-    const { work, env, task } = this.#options;
+  #stats(collected: Collected | undefined, bytesOut: number): AttemptDone["stats"] {
+    const { work, env, task, from, begun } = this.#options;
     return {
       ...noStats,
       recordsIn: this.#side.records,
@@ -272,9 +371,13 @@ class MapAttempt {
       pairs: collected?.emissions ?? 0,
       recordsOut: this.#outputs.records,
       bytesOut,
-      memoryRunBytes: collected?.stats.memoryRunBytes ?? 0,
-      diskRunBytes: collected?.stats.diskRunBytes ?? 0,
-      spills: collected?.stats.spills ?? 0,
+      memoryRunBytes: (collected?.stats.memoryRunBytes ?? 0) + (from?.memoryRunBytes ?? 0),
+      diskRunBytes: (collected?.stats.diskRunBytes ?? 0) + (from?.diskRunBytes ?? 0),
+      spills: (collected?.stats.spills ?? 0) + (from?.spills ?? 0),
+      resumed: from === undefined ? 0 : 1,
+      resumedRecords: from?.records ?? 0,
+      resumedMs: from?.spentMs ?? 0,
+      checkpoints: this.#checkpoints,
       valuesReturned: task.returned.isAny ? 1 : 0,
       asideLines: this.#deadLetters.lines,
       asideBytes: this.#deadLetters.bytes,

@@ -4,7 +4,7 @@ import { type LineWriting, lineWriting, type OutputFormat } from "../../format/f
 import type { JobDefinition } from "../../job/definition.ts";
 import type { JobSpec } from "../../job/spec.ts";
 import { partName } from "../../output/part-name.ts";
-import { PartWriter } from "../../output/part-writer.ts";
+import { PartWriter, type SavedPart } from "../../output/part-writer.ts";
 import type { StagedFile, Storage } from "../../storage/storage.ts";
 import { refusePromise } from "../user/late-calls.ts";
 import { autoRecords } from "./auto-records.ts";
@@ -17,6 +17,12 @@ export interface StagedOutputsOptions {
   readonly storage: Storage;
   /** Where the job compresses its outputs: `memberCompressor` of its compression. */
   readonly compressMember: ((bytes: Uint8Array) => Uint8Array) | undefined;
+  /** Whether `save` and `leave` may be called. Default false. */
+  readonly isSavable?: boolean | undefined;
+  /** What another attempt had saved. Default: nothing. */
+  readonly from?: readonly SavedPart[] | undefined;
+  /** Called now and then while that is copied. */
+  readonly beat?: (() => void) | undefined;
 }
 
 /**
@@ -42,6 +48,13 @@ export class StagedOutputs implements OutputSinks {
     this.#options = options;
     this.#formats = formats;
     this.#writers = formats.map(() => undefined);
+    try {
+      for (const { output } of options.from ?? [])
+        this.#writer(options.job.outputs.findIndex((o) => o.name === output));
+    } catch (thrown) {
+      this.abort();
+      throw thrown;
+    }
   }
 
   get records(): number {
@@ -82,12 +95,22 @@ export class StagedOutputs implements OutputSinks {
     for (const writer of this.#writers) writer?.abort();
   }
 
+  /** Saves all records so far, for another attempt. */
+  save(): SavedPart[] {
+    return this.#writers.flatMap((writer) => writer?.save() ?? []);
+  }
+
+  /** Ends writing without removing what was saved. */
+  leave(): void {
+    for (const writer of this.#writers) writer?.leave();
+  }
+
   #writer(output: number): PartWriter {
     return (this.#writers[output] ??= this.#open(output));
   }
 
   #open(output: number): PartWriter {
-    const { job, spec, attempt, storage } = this.#options;
+    const { job, spec, attempt, storage, isSavable, from, beat } = this.#options;
     const format = this.#formats[output]!;
     const { name } = job.outputs[output]!;
     const compress = format === autoRecords ? undefined : job.compress;
@@ -106,6 +129,9 @@ export class StagedOutputs implements OutputSinks {
       }),
       format,
       compressMember: compress === undefined ? undefined : this.#options.compressMember,
+      isSavable,
+      from: from?.find((part) => part.output === name),
+      beat,
     });
   }
 }

@@ -42,6 +42,8 @@ export class KeyLines {
   groupMax = 0;
   /** The key of that many, as bytes. */
   largestKey: Uint8Array | undefined;
+  /** Whether nothing is given to the sink: another attempt has written it. */
+  isMuted = false;
   readonly #sink: LineSink;
   readonly #writing: LineWriting;
   readonly #pairs = new LinePairs();
@@ -83,7 +85,7 @@ export class KeyLines {
     }
     this.#isLargest = false;
     this.#remember(this.#pairs.bytes, written.lastKeyStart, written.lastKeyEnd);
-    this.#sink.appendLines(0, this.#pairs.bytes, written.start, written.end, written.lines);
+    if (!this.isMuted) this.#sink.appendLines(0, this.#pairs.bytes, written.start, written.end, written.lines);
   }
 
   #writeSingly({ bytes, start, end }: PairBlock, failed: (thrown: unknown, key: unknown) => unknown): void {
@@ -98,14 +100,17 @@ export class KeyLines {
       }
       this.#began(goesOn ? 0 : 1, run);
       this.#remember(bytes, pair.key, pair.value);
-      const view = viewOf(bytes, pair.key, pair.value);
-      const key = this.#writing.records === "bytes" ? view.slice() : utf8.read(view);
-      try {
-        this.#sink.write(0, key);
-      } catch (thrown) {
-        throw failed(thrown, key);
-      }
+      if (!this.isMuted) this.#writeKey(viewOf(bytes, pair.key, pair.value), failed);
       at = pair.end;
+    }
+  }
+
+  #writeKey(view: Uint8Array, failed: (thrown: unknown, key: unknown) => unknown): void {
+    const key = this.#writing.records === "bytes" ? view.slice() : utf8.read(view);
+    try {
+      this.#sink.write(0, key);
+    } catch (thrown) {
+      throw failed(thrown, key);
     }
   }
 
@@ -125,6 +130,16 @@ export class KeyLines {
     if (this.#last.length < this.#lastBytes) this.#last = Buffer.allocUnsafeSlow(2 * this.#lastBytes);
     this.#last.set(bytes.subarray(start, end));
   }
+}
+
+/** The first pairs of a block, and the others. */
+export function cutBlock(block: PairBlock, pairs: number): readonly [PairBlock, PairBlock] {
+  let at = block.start;
+  for (let i = 0; i < pairs; i++) at = readFrame(block.bytes, at, 0).end;
+  return [
+    { ...block, end: at, pairs },
+    { ...block, start: at, pairs: block.pairs - pairs },
+  ];
 }
 
 /** The first key of a block that has this many pairs there, one of whose keys has. */

@@ -3,10 +3,13 @@
 import { MillraceError } from "../../base/error.ts";
 import { excerptOf } from "../../base/excerpt.ts";
 import { reduceOfKey } from "../../base/ids.ts";
+import type { ReducePosition } from "../../checkpoint/checkpoint.ts";
 import type { JobDefinition } from "../../job/definition.ts";
+import type { PairBlock } from "../../kernel/kernel.ts";
 import { Groups } from "../../sort/group.ts";
 import { KeptLists } from "../../sort/kept-list.ts";
 import type { BlockCursor, RunFiles } from "../../sort/run.ts";
+import type { CheckpointPace } from "../checkpoint-pace.ts";
 import { codeOf, isA, userFailure } from "../failure.ts";
 import { encodedKeyExcerpt } from "../key-excerpt.ts";
 import { isCounting } from "../map/block-mappers.ts";
@@ -17,7 +20,8 @@ import { PendingCounts } from "../user/counters.ts";
 import { type CallOf, isPromise, type LateCalls } from "../user/late-calls.ts";
 import { IteratorReturned } from "../user/returned.ts";
 import type { UserTask } from "../user/user-task.ts";
-import { type KeyLines, keyLinesOf, type LineSink, type SingleSink } from "./key-lines.ts";
+import { CheckpointRefused } from "./checkpoint-refused.ts";
+import { cutBlock, type KeyLines, keyLinesOf, type LineSink, type SingleSink } from "./key-lines.ts";
 import { type Decoder, decoderOf, GroupValues, type ValueSource, valuesPerBeat } from "./values.ts";
 
 /** Takes output records as they are emitted; `write` throws what the output's format throws. */
@@ -35,6 +39,15 @@ export interface ReduceSideOptions {
   readonly signal: AbortSignal;
   /** Whether values of a key may have been combined on the way, so that reduce sees fewer. Default false. */
   readonly isCombined?: boolean;
+  /** Default: no checkpoints are made. */
+  readonly pace?: CheckpointPace | undefined;
+  /** Called when a checkpoint is due: all up to there is written to the sink, and nothing behind it. */
+  readonly onRest?: ((position: ReducePosition) => void) | undefined;
+  /**
+   * What another attempt has written to the sink. It is read and counted again, but not reduced. `CheckpointRefused` is
+   * thrown where there is something else at that place. Default: nothing.
+   */
+  readonly from?: ReducePosition | undefined;
   /** False: each call of reduce has an `emit` and a `ctx` of its own, which takes longer. Default true. */
   readonly sharing?: boolean | undefined;
 }
@@ -71,13 +84,16 @@ export class ReduceSide {
   #hotKey: string | undefined;
   /** Where the folded value of a key says how many values it had: the key with most of them so far. */
   #mostCounted: { readonly key: Uint8Array; readonly pairs: number } | undefined;
+  /** Calls, or pairs, until the clock is looked at for a checkpoint. */
+  #untilLook: number;
   /** An error that ends the attempt, whatever user code makes of it: a full disk. */
   #broken: { readonly thrown: unknown } | undefined;
 
   constructor(options: ReduceSideOptions) {
     this.#options = options;
     this.#late = options.task.base.late;
-    const { job, cursor, sink, files, task } = options;
+    const { job, cursor, sink, files, task, pace } = options;
+    this.#untilLook = pace?.records ?? Number.POSITIVE_INFINITY;
     this.#kept = job.keeps === true ? new KeptLists(files, task.base.attempt) : undefined;
     this.#keyLines = keyLinesOf(job, sink);
     // Without reduce pairs are written, with their whole keys.
@@ -120,13 +136,43 @@ export class ReduceSide {
 
   /** `eachKey`, by blocks. */
   #writeKeys(lines: KeyLines): void {
-    const { cursor } = this.#options;
-    for (let block = cursor.nextBlock(); block !== undefined; block = cursor.nextBlock()) {
+    const { cursor, from, pace } = this.#options;
+    let pairs = 0;
+    const write = (block: PairBlock) => {
       const before = lines.groups;
       lines.write(block, (thrown, key) => this.#failed(thrown, key));
+      pairs += block.pairs;
       if (lines.groups === before) this.#beatWithin(lines.lastKey);
       else this.#beat();
+    };
+    const next = () => cursor.nextBlock();
+    const behind = from === undefined ? undefined : this.#skipBlocks(lines, next, write, from);
+    for (let block = behind ?? next(); block !== undefined; block = next()) {
+      write(block);
+      if (pace?.isDue === true) this.#save({ groups: lines.groups, pairs, key: lines.lastKey });
     }
+  }
+
+  /** Returns what is left of the block in which `from` lies. */
+  #skipBlocks(
+    lines: KeyLines,
+    next: () => PairBlock | undefined,
+    write: (block: PairBlock) => void,
+    from: ReducePosition,
+  ): PairBlock | undefined {
+    lines.isMuted = true;
+    let behind: PairBlock | undefined;
+    let pairs = 0;
+    while (pairs < from.pairs) {
+      let block = next();
+      if (block === undefined) break;
+      if (pairs + block.pairs > from.pairs) [block, behind] = cutBlock(block, from.pairs - pairs);
+      write(block);
+      pairs += block.pairs;
+    }
+    checkSkipped(from, { groups: lines.groups, pairs, key: lines.lastKey });
+    lines.isMuted = false;
+    return behind;
   }
 
   /** Without reduce: writes the folded values, or all values in order, as `[key, value]`. */
@@ -136,6 +182,7 @@ export class ReduceSide {
     const readKey = decoderOf(job.key);
     const readValue = decoderOf(job.value);
     const counts = isCounting(job);
+    const skipped = this.#options.from?.pairs ?? 0;
     let most = 0;
     while (groups.nextGroup()) {
       const key = readKey(groups.pair, groups.keyStart, groups.keyEnd);
@@ -146,14 +193,35 @@ export class ReduceSide {
           most = value as number;
           this.#mostCounted = { key: Uint8Array.from(groups.currentKey), pairs: most };
         }
+        if (groups.pairs <= skipped) {
+          if (groups.pairs === skipped) this.#checkSkipped();
+          continue;
+        }
         try {
           sink.write(0, [key, value]);
         } catch (thrown) {
           throw this.#failed(thrown, key);
         }
+        if (--this.#untilLook === 0) this.#look();
       }
       if (groups.groups % groupsPerBeat === 0 || this.#hotKey !== undefined) this.#beat();
     }
+    if (groups.pairs < skipped) this.#checkSkipped();
+  }
+
+  /** Reads what another attempt has reduced: it is verified and counted as ever. */
+  #skipGroups(count: number): void {
+    const groups = this.#groups;
+    while (groups.groups < count && groups.nextGroup()) {
+      while (groups.nextValue()) if (groups.pairs % valuesPerBeat === 0) this.#beatWithin(groups.currentKey);
+      if (groups.groups % groupsPerBeat === 0 || this.#hotKey !== undefined) this.#beat();
+    }
+    this.#checkSkipped();
+  }
+
+  #checkSkipped(): void {
+    const { groups, pairs, currentKey } = this.#groups;
+    checkSkipped(this.#options.from, { groups, pairs, key: currentKey });
   }
 
   async #reduceGroups(reduce: Reduce): Promise<void> {
@@ -162,6 +230,8 @@ export class ReduceSide {
     const readValue = decoderOf(job.value);
     const table = outputTable(job, []);
     const of: CallOf = { name: "reduce", code: [reduce] };
+    const { from } = this.#options;
+    if (from !== undefined) this.#skipGroups(from.groups);
     this.#late.during = of;
     const readWholeKey = job.group === undefined ? readKey : decoderOf(job.key);
     const source = {
@@ -183,7 +253,7 @@ export class ReduceSide {
       }
       this.#end(values, scope);
       if (shared === undefined) continue;
-      if (this.#groups.groups > 1) throw new ReturnsPromises(reduce);
+      if (this.#groups.groups > (from?.groups ?? 0) + 1) throw new ReturnsPromises(reduce);
       shared = undefined; // the first call keeps it
     }
   }
@@ -270,6 +340,28 @@ export class ReduceSide {
     }
     // What comes after a hot key is not that key.
     if (this.#groups.groups % groupsPerBeat === 0 || this.#hotKey !== undefined) this.#beat();
+    if (--this.#untilLook === 0) this.#look();
+  }
+
+  /** Asks whether it is time for a checkpoint. */
+  #look(): void {
+    const pace = this.#options.pace!;
+    pace.done(pace.records);
+    this.#untilLook = pace.records;
+    if (!pace.isDue) return;
+    const groups = this.#groups;
+    // Values that reduce did not ask for are part of its group.
+    if (this.#options.job.reduce !== undefined) while (groups.nextValue());
+    this.#save({ groups: groups.groups, pairs: groups.pairs, key: groups.currentKey });
+  }
+
+  #save(position: ReducePosition): void {
+    const { pace, onRest } = this.#options;
+    this.#throwBroken();
+    this.#beat(this.#hotKey);
+    pace?.begin();
+    onRest?.(position);
+    pace?.begin();
   }
 
   #fault(thrown: unknown, key: unknown, values: GroupValues, scope: ContextScope): unknown {
@@ -314,6 +406,12 @@ export class ReduceSide {
     this.#late.check();
     if (signal.aborted) throw new MillraceError("cancelled", "the attempt was revoked", { retry: "elsewhere" });
   }
+}
+
+/** Throws `CheckpointRefused` where an attempt that was to skip what another has done has skipped something else. */
+function checkSkipped(wanted: ReducePosition | undefined, { groups, pairs, key }: ReducePosition): void {
+  if (wanted?.groups !== groups || wanted.pairs !== pairs || Buffer.compare(wanted.key, key) !== 0)
+    throw new CheckpointRefused("what it has done is not what is read now");
 }
 
 /** Whether the engine threw it through user code, which called the engine: a full disk is not the user's fault. */

@@ -2,6 +2,7 @@
 // folded values) → one staged part file.
 import { crc32 } from "node:zlib";
 import { assert } from "../../base/assert.ts";
+import type { ReducePosition } from "../../checkpoint/checkpoint.ts";
 import { memberCompressor } from "../../format/compression/compress.ts";
 import type { JobDefinition } from "../../job/definition.ts";
 import type { Assignment, AttemptDone, ReduceWork } from "../../protocol/messages.ts";
@@ -18,6 +19,8 @@ import { encodedKeyExcerpt } from "../key-excerpt.ts";
 import { ReturnsPromises } from "../map/sharing.ts";
 import { outputFormats, StagedOutputs } from "../output/staged-outputs.ts";
 import { UserTask } from "../user/user-task.ts";
+import { CheckpointRefused } from "./checkpoint-refused.ts";
+import { Saving } from "./saving.ts";
 import { ReduceSide } from "./side.ts";
 
 /** Throws a `TaskFailure`, or what the engine throws, and then leaves nothing behind. */
@@ -35,30 +38,51 @@ export async function runReduceTask(
   const files = measureFiles(env.runs);
   const task = new UserTask(assignment, env);
   const compressMember = job.compress && (await memberCompressor(job.compress));
+  const saving = new Saving(env, task, begun);
   let fetched: Fetched | undefined;
   let outputs: StagedOutputs | undefined;
   try {
     // Runs before any user code, so that what user code waits for or keeps open does not have to outlast the network.
     if (inputs.fetch !== undefined) fetched = await inputs.fetch(fetchRequest(assignment, work, task, env, files));
     let restarts = 0;
-    const reduceWith = async (state: unknown, sink: StagedOutputs) => {
+    const reduceWith = async (state: unknown) => {
       const own = filesAgain(files, restarts);
-      sink.open(0);
       const gathered = gatherAll(assignment, env, inputs, task, own, fetched);
       const { cursor } = gathered;
-      const { signal } = env;
-      const side = new ReduceSide({ job, task, state, cursor, sink, files: own, signal, isCombined: combines(env) });
+      const merged = saving.isOn ? gathered.digest() : undefined;
+      let side: ReduceSide;
+      try {
+        const { from } = saving;
+        if (from !== undefined && !Buffer.from(from.inputs).equals(merged!))
+          throw new CheckpointRefused("it is of other map outputs");
+        const staging = { job, spec, attempt, storage, compressMember, isSavable: saving.isOn };
+        const sink = new StagedOutputs(
+          { ...staging, from: from?.outputs, beat: task.status.touch },
+          outputFormats(job, spec),
+        );
+        outputs = sink;
+        sink.open(0);
+        saving.resume();
+        const { signal } = env;
+        const basics = { job, task, state, cursor, sink, files: own, signal, isCombined: combines(env) };
+        const onRest = (position: ReducePosition) => saving.save(position, merged!, sink);
+        side = new ReduceSide({ ...basics, from, pace: saving.pace, onRest });
+      } catch (thrown) {
+        cursor.close();
+        throw thrown;
+      }
       await side.reduceAll();
-      return { side, gathered, outputs: sink };
+      return { side, gathered, outputs: outputs as StagedOutputs };
     };
     const reduced = await task.run(async (state) => {
       for (; ; restarts++) {
-        outputs = new StagedOutputs({ job, spec, attempt, storage, compressMember }, outputFormats(job, spec));
         try {
-          return await reduceWith(state, outputs);
+          return await reduceWith(state);
         } catch (thrown) {
-          if (!isA(thrown, ReturnsPromises)) throw thrown;
-          outputs.abort();
+          if (!isA(thrown, ReturnsPromises) && !saving.isToBlame(thrown)) throw thrown;
+          saving.discard(thrown);
+          outputs?.abort();
+          outputs = undefined;
           task.totals.clear();
         }
       }
@@ -79,6 +103,7 @@ export async function runReduceTask(
       counters: task.totals.report(),
       stats: {
         ...statsOf(reduced.side, reduced.gathered, files, fetched),
+        ...saving.stats,
         recordsOut: records,
         valuesReturned: task.returned.isAny ? 1 : 0,
         bytesOut,
@@ -86,7 +111,9 @@ export async function runReduceTask(
       },
     };
   } catch (thrown) {
-    outputs?.abort();
+    // What a checkpoint says is saved is for the next attempt.
+    if (saving.isAny) outputs?.leave();
+    else outputs?.abort();
     throw thrown;
   } finally {
     fetched?.close();

@@ -297,5 +297,12 @@ function tooMuch(key: string, bytesMax: number): MillraceError {
 
 /** Dead letters are counted, and not kept. */
 function discarding(): StagedWriter {
-  return { bytes: 0, write() {}, finish: async () => ({ bytes: 0, sha256: "", token: "" }), abort() {} };
+  return {
+    bytes: 0,
+    write() {},
+    finish: async () => ({ bytes: 0, sha256: "", token: "" }),
+    abort() {},
+    save: () => ({ bytes: 0, sha256: "", token: "", file: undefined }),
+    leave() {},
+  };
 }

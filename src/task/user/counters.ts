@@ -26,6 +26,13 @@ export class CounterTotals {
     this.#totals.clear();
   }
 
+  /** The same totals, which go their own way from now on. */
+  copy(): CounterTotals {
+    const copy = new CounterTotals();
+    for (const [name, total] of this.#totals) copy.add(name, total);
+    return copy;
+  }
+
   /**
    * The totals as reported: on a null prototype, because users name counters after their data (`__proto__` is a fine
    * name). Throws `over-limit`, which ends the job, for a total that no report can carry.
@@ -73,6 +80,11 @@ export class PendingCounts {
       }
     }
     this.#pending.set(name, exactSum(before ?? 0, n));
+  }
+
+  /** What it has counted and not made count. */
+  get pending(): ReadonlyMap<string, number | bigint> {
+    return this.#pending;
   }
 
   /** Makes the counts count. Throws `over-limit`, which ends the job, where there are too many names. */

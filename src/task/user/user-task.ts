@@ -1,5 +1,6 @@
 // What is the same for every attempt that runs user code: parameters, counters, the status page, and `setup` and
 // `teardown` around the rest.
+import type { Counters } from "../../base/ids.ts";
 import { readParams } from "../../job/params/read.ts";
 import type { Assignment } from "../../protocol/messages.ts";
 import type { TaskEnvironment } from "../environment.ts";
@@ -26,6 +27,8 @@ export class UserTask {
   /** The scope of `setup` and `teardown`; code that keeps their `ctx` may count with it until the attempt ends. */
   readonly #scope: ContextScope;
   readonly #ctx: unknown;
+  /** What `setup` itself has counted. */
+  #countedBySetup: ReadonlyMap<string, number | bigint> = new Map();
 
   /** Throws `wrong-params`. */
   constructor(frame: TaskFrame, env: UserEnvironment) {
@@ -62,6 +65,7 @@ export class UserTask {
     } catch (thrown) {
       throw userFailure(thrown, { where: "setup" });
     }
+    this.#countedBySetup = new Map(this.#scope.counts.pending);
     let result: T;
     try {
       result = await body(this.#scope.state);
@@ -74,6 +78,20 @@ export class UserTask {
     }
     await this.#teardown();
     return result;
+  }
+
+  /**
+   * What was counted so far, without what `setup` has counted: it runs again where another attempt goes on from here.
+   * Throws `over-limit` for a total that can't be carried.
+   */
+  countedSinceSetup(): Counters {
+    const totals = this.totals.copy();
+    for (const [name, n] of this.#scope.counts.pending) {
+      totals.add(name, n);
+      const before = this.#countedBySetup.get(name);
+      if (before !== undefined) totals.add(name, -before);
+    }
+    return totals.report();
   }
 
   /** Makes the counts of `setup` and `teardown` count; nothing may be counted any more. */

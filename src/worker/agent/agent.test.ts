@@ -222,6 +222,7 @@ function start(slotsMax = 2, options: Partial<AgentOptions> = {}): World {
       memory,
       disk: join(directory, "disk"),
       slots: join(directory, "slots"),
+      checkpoints: { memory: undefined, disk: join(directory, "checkpoints") },
       tierBytes: budget.tierBytes,
       slotsMax: budget.slots,
     }),

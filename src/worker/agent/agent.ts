@@ -8,7 +8,7 @@
 
 import { setMaxListeners } from "node:events";
 import { type Deferred, deferred } from "../../base/deferred.ts";
-import { type AttemptId, fullAttemptName, type JobId } from "../../base/ids.ts";
+import { type AttemptId, fullAttemptName, type Instant, type JobId } from "../../base/ids.ts";
 import { limits } from "../../base/limits.ts";
 import type { Clock } from "../../base/system/clock.ts";
 import type { JobDescription } from "../../job/load/describe.ts";
@@ -17,6 +17,7 @@ import type { RunStore } from "../disk/run-store.ts";
 import { SlotPool } from "../slots/pool.ts";
 import type { Bundle } from "../slots/task-slot.ts";
 import { CoolDown } from "./cool-down.ts";
+import { Copies } from "./copies.ts";
 import { KnownJobs, type ReduceInputs } from "./known-jobs.ts";
 import { MasterCalls } from "./master-calls.ts";
 import type { Agent, AgentOptions, AgentStatus } from "./options.ts";
@@ -52,6 +53,7 @@ class WorkerAgent implements Agent {
   readonly #toldSettled = new Set<JobId>();
   readonly #calls: MasterCalls;
   readonly #coolDown: CoolDown;
+  readonly #copies: Copies;
   readonly #watch: Promise<void>;
   #offered: WorkerReport["offered"];
   #drained: Deferred<void> | undefined;
@@ -60,6 +62,12 @@ class WorkerAgent implements Agent {
   /** No report was answered for a lease. */
   #isUnheard = false;
   #released: Deferred<void> | undefined;
+  /** When it leaves at the latest, by this process's clock. */
+  #leavesAt: Instant | undefined;
+  /** The time that the master gave it. */
+  #wishedMs: number | undefined;
+  /** The master has said that nothing here is needed. */
+  #mayLeave = false;
 
   constructor(options: AgentOptions) {
     const { clock, budget, runs, openSlot, residentBytes } = options;
@@ -94,6 +102,17 @@ class WorkerAgent implements Agent {
       signal: this.#closing.signal,
       over: () => this.#calls.raiseNews(),
     });
+    this.#copies = new Copies({
+      copyRun: options.copyRun,
+      made: ({ run }) => {
+        this.#runs.keep(run);
+        this.#jobs.note(run.writtenBy);
+      },
+      offer: (offer) => {
+        if (!this.#offered.includes(offer)) this.#offered = [...this.#offered, offer];
+      },
+      changed: () => this.#calls.raiseNews(),
+    });
     // Last: the first report is made at once, of all that stands above.
     this.#calls = new MasterCalls({
       master: options.master,
@@ -118,12 +137,16 @@ class WorkerAgent implements Agent {
     return this.#slots.validate(bundle, params, triesMax);
   }
 
-  async drain(): Promise<void> {
-    if (this.#drained === undefined) {
-      this.#drained = deferred();
-      this.#settling.advance(this.#jobsLeft());
+  async drain(withinMs?: number): Promise<void> {
+    const leavesAt = withinMs === undefined ? undefined : this.#clock.now() + withinMs;
+    const isSooner = leavesAt !== undefined && leavesAt < (this.#leavesAt ?? Number.POSITIVE_INFINITY);
+    if (isSooner) this.#leavesAt = leavesAt;
+    const isFirst = this.#drained === undefined;
+    this.#drained ??= deferred();
+    if (isFirst) this.#settling.advance(this.#jobsLeft());
+    if (isFirst || isSooner) {
       this.#calls.raiseNews();
-      this.#options.onDrain?.();
+      this.#options.onDrain?.(withinMs);
     }
     this.#checkDrained();
     await this.#drained.promise;
@@ -153,7 +176,7 @@ class WorkerAgent implements Agent {
     this.#closing.abort();
     const called = this.#calls.close();
     for (const running of this.#running) running.stop.abort(); // also what waits for a fetch
-    await this.#slots.close();
+    await Promise.all([this.#slots.close(), this.#copies.close()]);
     await Promise.all([this.#running.settled(), this.#runs.settled(), called, this.#watch]);
   }
 
@@ -178,6 +201,8 @@ class WorkerAgent implements Agent {
       // A page of them: there may be a million.
       offered: this.#offered.slice(0, limits.runsPerMessage),
       ...this.#settling.report(this.#jobsLeft()),
+      ...(this.#leavesAt !== undefined && { leavesInMs: Math.max(0, this.#leavesAt - this.#clock.now()) }),
+      ...(this.#copies.failed.length > 0 && { copiesFailed: this.#copies.failed }),
     };
   }
 
@@ -187,10 +212,17 @@ class WorkerAgent implements Agent {
     for (const job of report.settled) this.#toldSettled.add(job);
     let isNews = this.#offeredAre(report.offered);
     isNews = this.#settling.acknowledged(report) || isNews;
+    this.#copies.acknowledged(report.copiesFailed ?? []);
     for (const holders of orders.holders) isNews = this.#jobs.takeHolders(holders) || isNews;
     for (const order of orders.stop) this.#stop(order);
     for (const job of orders.discard) this.#discard(job);
-    if (orders.drain) void this.drain();
+    if (isFresh) isNews = this.#copies.follow(orders.copy ?? []) || isNews;
+    if (orders.mayLeave === true && report.draining) this.#mayLeave = true;
+    // The wish comes with every answer, and its time begins with the first of them.
+    if (orders.drain && (this.#drained === undefined || orders.drainWithinMs !== this.#wishedMs)) {
+      this.#wishedMs = orders.drainWithinMs;
+      void this.drain(orders.drainWithinMs);
+    }
     // Fault 40: an answer that is older than a lease starts nothing, as the master gave those attempts to others.
     if (isFresh) for (const assignment of orders.start) isNews = this.#start(assignment, report.sequence) || isNews;
     // Must run last: by now this answer's own report no longer counts as pending (found by the simulation: seed 3007).
@@ -267,6 +299,7 @@ class WorkerAgent implements Agent {
     for (const running of this.#running) if (running.attempt.job === job) running.stop.abort();
     for (const [key, { result }] of this.#finished) if (result.attempt.job === job) this.#finished.delete(key);
     this.#settling.discard(job);
+    this.#copies.discard(job);
     this.#toldSettled.delete(job);
     this.#slots.endJob(job);
     this.#runs.discard(job);
@@ -335,7 +368,8 @@ class WorkerAgent implements Agent {
   }
 
   #checkReleased(): void {
-    if (this.#running.size === 0 && this.#runs.jobs().length === 0) this.#released?.resolve();
+    if (this.#running.size > 0 || this.#finished.size > 0) return;
+    if (this.#mayLeave || this.#runs.jobs().length === 0) this.#released?.resolve();
   }
 }
 

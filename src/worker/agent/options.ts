@@ -9,6 +9,7 @@ import type { Heartbeats } from "../../protocol/services.ts";
 import type { RunStore } from "../disk/run-store.ts";
 import type { Budget } from "../slots/budget.ts";
 import type { Bundle, TaskSlot } from "../slots/task-slot.ts";
+import type { CopyRun } from "./copies.ts";
 
 /** Called when a call of the job's code did something after it had returned. `attempt` made the call. */
 export type OnLate = (attempt: AttemptId, error: FailureText) => void;
@@ -62,8 +63,11 @@ export interface AgentOptions {
   readonly onStart?: (assignment: Assignment) => void;
   /** Called for each attempt that is over. `result` undefined: it was revoked, and no result is wanted. */
   readonly onEnd?: (attempt: AttemptId, result: AttemptResult | undefined) => void;
-  /** Called once when the master wants this worker to drain. */
-  readonly onDrain?: () => void;
+  /**
+   * Called when this worker is to drain, again when it is to leave sooner. `withinMs`: how long it may stay, if that is
+   * bounded.
+   */
+  readonly onDrain?: (withinMs: number | undefined) => void;
   /** Called for each call to the master that failed. The call is repeated. */
   readonly onCallFailed?: (error: unknown) => void;
   /** Called when the job's code did something after its call had returned. */
@@ -75,6 +79,8 @@ export interface AgentOptions {
    * not named.
    */
   readonly who?: string;
+  /** Makes a copy of a run of a worker that leaves. Default: it makes none, and says so. */
+  readonly copyRun?: CopyRun;
   /** Verified runs that an earlier life has left. Default: none. */
   readonly offered?: WorkerReport["offered"];
   /** Bytes of memory that a process holds, for tests. Default: asks the system. */
@@ -91,11 +97,18 @@ export interface Agent {
   describe(bundle: Bundle, triesMax?: number): Promise<JobDescription>;
   /** Asks the bundle's job for the value of parameters, in the slot that described it. */
   validate(bundle: Bundle, params: string, triesMax?: number): Promise<Uint8Array | undefined>;
-  /** Finishes what runs and takes nothing new. Resolves when the last result is acknowledged. May be called again. */
-  drain(): Promise<void>;
+  /**
+   * Finishes what runs and takes nothing new; the master has runs that are needed copied to other workers. Resolves
+   * when the last result is acknowledged. `withinMs`: when the caller closes it at the latest, which the master is
+   * told. May be called again, also with a shorter time.
+   */
+  drain(withinMs?: number): Promise<void>;
   /** Ends running attempts without results, so that the master gives them to others. */
   handBack(): void;
-  /** Resolves when no job has runs here any more. Call `drain` first, as a new attempt makes new runs. */
+  /**
+   * Resolves when no job has runs here any more, or no run here is needed. Call `drain` first, as a new attempt makes
+   * new runs.
+   */
   released(): Promise<void>;
   status(): AgentStatus;
   /** Kills all slots and ends the calls. Files stay; the owner of the directories removes them. May be called again. */

@@ -103,6 +103,7 @@ export class RunningAttempts {
       runningMs: Math.round(now - entry.startedAt),
       at: page?.at,
       ...(page?.key !== undefined && { key: page.key }),
+      ...(page?.hasCheckpoint === true && { hasCheckpoint: true }),
     };
   }
 }

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -24,6 +24,27 @@ test("a directory is locked by one, and free after release", async () => {
   await lock.release(); // again, late: the next one's stays
   await expect(lockDirectory(directory)).rejects.toMatchObject({ code: "state-busy" });
   await next.release();
+});
+
+test("asking whether a database is locked changes nothing in it", async () => {
+  const lock = await lockDirectory(directory);
+  await lock.release();
+  const path = join(directory, "lock");
+  // LOG is LevelDB's own, for people.
+  const contents = () =>
+    readdirSync(path)
+      .filter((name) => !name.startsWith("LOG"))
+      .map((name) => [name, readFileSync(join(path, name), "latin1")]);
+  const before = contents();
+  expect(await isLocked(path)).toBe(false);
+  expect(contents()).toEqual(before);
+});
+
+test("a database of which it can't be told whether it is locked counts as locked", async () => {
+  const path = join(directory, "lock");
+  mkdirSync(join(path, "LOCK"), { recursive: true }); // opening it fails
+  writeFileSync(join(path, "CURRENT"), "MANIFEST-000001\n");
+  expect(await isLocked(path)).toBe(true);
 });
 
 test("a process that is killed leaves the directory free", async () => {

@@ -42,19 +42,21 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
 
 /**
  * Whether any process, also of another container, has the database in `path` open. False where there is none; true
- * where LevelDB is not installed, so that it can't be told.
+ * where that can't be told: LevelDB is not installed, or may not lock there. Changes no record, table or log.
  */
 export async function isLocked(path: string): Promise<boolean> {
   if (!hasDatabase(path)) return false;
-  const database = await databaseIn(path, { createIfMissing: false }).catch(() => undefined);
+  // LevelDB refuses a database that exists after it has the lock and before it recovers it, which would write.
+  const options = { createIfMissing: false, errorIfExists: true };
+  const database = await databaseIn(path, options).catch(() => undefined);
   if (database === undefined) return true;
   try {
     await database.open();
   } catch (error) {
-    return isHeld(error);
+    return !/error_if_exists|create_if_missing/.test(String((error as { cause?: unknown }).cause ?? error));
   }
   await database.close();
-  return false;
+  return true;
 }
 
 /** Whether there is a database. Each has this file from the moment that it can be opened. */
@@ -84,7 +86,10 @@ async function openLock(path: string): Promise<ClassicLevel | undefined> {
 }
 
 /** Loaded where it is needed: a command that only asks a master does without it. */
-async function databaseIn(path: string, options: { readonly createIfMissing?: boolean } = {}): Promise<ClassicLevel> {
+async function databaseIn(
+  path: string,
+  options: { readonly createIfMissing?: boolean; readonly errorIfExists?: boolean } = {},
+): Promise<ClassicLevel> {
   const { ClassicLevel } = await loadLevel("a worker");
   return new ClassicLevel(path, options);
 }

@@ -25,7 +25,14 @@ describe.skipIf(!canMount() && process.env["CI"] !== "true")(
     test("fails the attempts that begin on it, ends none of a worker's bookkeeping, and is of use again afterwards", () => {
       const slots = join(disk, "slots");
       const runs = join(disk, "runs");
-      const store = new FileRunStore({ memory: undefined, disk: runs, slots, tierBytes: 0, slotsMax: 1 });
+      const store = new FileRunStore({
+        memory: undefined,
+        disk: runs,
+        checkpoints: { memory: undefined, disk: runs },
+        slots,
+        tierBytes: 0,
+        slotsMax: 1,
+      });
       const attempt = someAttempt(someJob());
       const places = store.begin(attempt, "slot-1");
       writeFileSync(join(places.directory, "left"), "x");

@@ -19,6 +19,7 @@ function opened(hasMemory: boolean) {
     memory: hasMemory ? memory : undefined,
     disk,
     slots,
+    checkpoints: { memory: hasMemory ? `${memory}-checkpoints` : undefined, disk: `${disk}-checkpoints` },
     tierBytes: hasMemory ? 1000 : 0,
     slotsMax: 2,
   });

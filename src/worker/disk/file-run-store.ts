@@ -6,16 +6,20 @@ import { lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { MillraceError, systemCode } from "../../base/error.ts";
-import { type AttemptId, attemptName, fullAttemptName, type JobId } from "../../base/ids.ts";
+import { type AttemptId, attemptName, fullAttemptName, type JobId, taskName } from "../../base/ids.ts";
 import { namesIn } from "../../base/system/names-in.ts";
+import type { Offer } from "../../protocol/messages.ts";
 import type { RunRef } from "../../sort/run.ts";
 import { tierShare } from "../slots/budget.ts";
+import { ReceivedRun } from "./received-run.ts";
 import type { AttemptDirectories, RunStore } from "./run-store.ts";
 
 export interface FileRunStoreOptions {
   /** The folder of the memory tier; undefined: there is none. */
   readonly memory: string | undefined;
   readonly disk: string;
+  /** Where checkpoints lie, on the same disks (checkpoint/folders.ts). */
+  readonly checkpoints: { readonly memory: string | undefined; readonly disk: string };
   /** Working directories, one per slot, empty at the beginning of each attempt. */
   readonly slots: string;
   /** Bytes of the memory tier, for all attempts together. */
@@ -35,13 +39,14 @@ export class FileRunStore implements RunStore {
   readonly #granted = new Map<string, number>();
   readonly #removing = new Set<Promise<void>>();
   #discards = 0;
+  #copies = 0;
 
   constructor(options: FileRunStoreOptions) {
     this.#options = options;
   }
 
   begin(attempt: AttemptId, slot: string): AttemptDirectories {
-    const { memory, disk, slots } = this.#options;
+    const { memory, disk, slots, checkpoints } = this.#options;
     const memoryDirectory = memory === undefined ? undefined : join(memory, attempt.job);
     const diskDirectory = join(disk, attempt.job);
     const directory = join(slots, slot);
@@ -52,7 +57,17 @@ export class FileRunStore implements RunStore {
     // A run that was killed may have left something, which the next one must not find.
     for (const name of namesIn(directory)) removeForAttempt(join(directory, name));
     this.#granted.set(fullAttemptName(attempt), memoryBytesMax);
-    return { directory, memoryDirectory, memoryBytesMax, diskDirectory };
+    return {
+      directory,
+      memoryDirectory,
+      memoryBytesMax,
+      diskDirectory,
+      // Made by the attempt, if it lasts so long that it has a checkpoint.
+      checkpoints: {
+        disk: join(checkpoints.disk, attempt.job),
+        memory: checkpoints.memory === undefined ? undefined : join(checkpoints.memory, attempt.job),
+      },
+    };
   }
 
   clear(slot: string): void {
@@ -64,6 +79,8 @@ export class FileRunStore implements RunStore {
     this.#granted.delete(fullAttemptName(attempt));
     if (outcome.kept !== undefined) this.keep(outcome.kept);
     else if (outcome.isFailed) this.#removeFiles(attempt);
+    if (outcome.isFailed) return;
+    for (const directory of this.#checkpointsOf(attempt.job)) removeIfPossible(join(directory, taskName(attempt)));
   }
 
   lookAt(attempt: AttemptId, { path, bytes }: RunRef): "own" | "gone" | "foreign" {
@@ -80,6 +97,18 @@ export class FileRunStore implements RunStore {
     if (held === undefined) this.#held.set(job, (held = { memory: 0, disk: 0, runs: new Map() }));
     held[memory !== undefined && run.path.startsWith(`${memory}/`) ? "memory" : "disk"] += run.bytes;
     held.runs.set(attemptName(run.writtenBy), run);
+  }
+
+  /**
+   * Begins a copy of a run that another worker holds, on disk. The caller ends it by `finish` or `abort`, and keeps it.
+   * Throws when a disk is full, for example.
+   */
+  receive(offer: Offer): ReceivedRun {
+    const { writtenBy } = offer.run;
+    const directory = join(this.#options.disk, writtenBy.job);
+    makeDirectory(directory);
+    const part = join(directory, `copy-${++this.#copies}.part`);
+    return new ReceivedRun(offer, join(directory, `${attemptName(writtenBy)}.run`), part);
   }
 
   /** The run of a map attempt, for its readers. */
@@ -104,7 +133,7 @@ export class FileRunStore implements RunStore {
   /** Removes a job's files in the background: there may be many, and nothing waits for it. */
   discard(job: JobId): void {
     this.#held.delete(job);
-    for (const directory of this.#directoriesOf(job)) {
+    for (const directory of [...this.#directoriesOf(job), ...this.#checkpointsOf(job)]) {
       // Renamed first, as the job may be started again under its name.
       const away = `${directory}${removedMark}${++this.#discards}`;
       try {
@@ -138,9 +167,16 @@ export class FileRunStore implements RunStore {
   }
 
   #directoriesOf(job: JobId): string[] {
-    const { memory, disk } = this.#options;
-    return [memory, disk].filter((directory) => directory !== undefined).map((directory) => join(directory, job));
+    return ofJob(this.#options, job);
   }
+
+  #checkpointsOf(job: JobId): string[] {
+    return ofJob(this.#options.checkpoints, job);
+  }
+}
+
+function ofJob({ memory, disk }: { readonly memory: string | undefined; readonly disk: string }, job: JobId): string[] {
+  return [memory, disk].filter((directory) => directory !== undefined).map((directory) => join(directory, job));
 }
 
 function makeDirectory(path: string): void {

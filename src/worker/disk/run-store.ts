@@ -10,6 +10,8 @@ export interface AttemptDirectories {
   readonly memoryDirectory: string | undefined;
   readonly memoryBytesMax: number;
   readonly diskDirectory: string;
+  /** Where the job's checkpoints lie, on disk and in the memory tier; left out: it has none. */
+  readonly checkpoints?: { readonly disk: string; readonly memory: string | undefined };
 }
 
 export interface RunStore {
@@ -22,7 +24,10 @@ export interface RunStore {
    * Removes what an attempt has left in the working directory of a slot that is no longer used. May be called again.
    */
   clear(slot: string): void;
-  /** Called once when the attempt has ended. Everything of it is removed, except for `kept`. */
+  /**
+   * Called once when the attempt has ended. Everything of it is removed, except for `kept`, and for its checkpoints
+   * where it has failed: the next attempt at the task goes on from them.
+   */
   end(attempt: AttemptId, outcome: { readonly isFailed: boolean; readonly kept: RunRef | undefined }): void;
   /**
    * Looks at a run that an attempt reports. "own": a file of that attempt, with the size that it says. "gone": it would

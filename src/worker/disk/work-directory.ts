@@ -5,12 +5,14 @@
 //     state/              the state store, locked while in use; not there while the state is in memory
 //     bundle.mjs          the job's code
 //     runs/JOB/           overflow of the memory tier; names of files begin with the attempt's
+//     checkpoints/JOB/    how far attempts have come (docs/checkpoints.md)
 //     logs/ATTEMPT.log    what attempts printed
 //     slots/SLOT/         working directories; status pages where there is no memory tier
 //     staging/            the storage's own
 //   MEMORY/               /dev/shm/millrace-UID-JOB, mode 0700, where that is a tmpfs we may write to
 //     owner.json          the process that uses it and the work directory it belongs to
 //     runs/JOB/           runs
+//     checkpoints/JOB/    runs of checkpoints
 //     slots/              status pages
 
 import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, utimesSync, writeFileSync } from "node:fs";
@@ -31,6 +33,8 @@ export interface WorkDirectory {
   readonly logs: string;
   readonly slots: string;
   readonly runs: { readonly memory: string | undefined; readonly disk: string };
+  /** How far attempts have come, by job (checkpoint/folders.ts). */
+  readonly checkpoints: { readonly memory: string | undefined; readonly disk: string };
   /** Where status pages lie: in memory, where there is a memory tier. */
   readonly pages: string;
 }
@@ -178,12 +182,16 @@ function enter(path: string, memory: string | undefined, deadLetters: string | u
   const pages = memory === undefined ? slots : join(memory, "slots");
   const logs = join(path, "logs");
   const runs = { memory: memory === undefined ? undefined : join(memory, "runs"), disk };
+  const checkpoints = {
+    memory: memory === undefined ? undefined : join(memory, "checkpoints"),
+    disk: join(path, "checkpoints"),
+  };
   const state = join(path, "state");
-  for (const directory of [disk, slots, logs, pages, runs.memory]) {
+  for (const directory of [disk, slots, logs, pages, runs.memory, checkpoints.memory, checkpoints.disk]) {
     if (directory !== undefined) mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
   writeJson(join(path, "work.json"), record);
-  return { path, memory, state, bundle: join(path, "bundle.mjs"), logs, slots, runs, pages };
+  return { path, memory, state, bundle: join(path, "bundle.mjs"), logs, slots, runs, checkpoints, pages };
 }
 
 /**

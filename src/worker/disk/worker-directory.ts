@@ -3,7 +3,7 @@
 //   WORKDIR/              mode 0700
 //     lock/               held by the process that uses it (directory-lock.ts)
 //     worker.json         id, incarnation, and the cluster whose runs these are
-//     runs/ logs/ slots/  as in a local run (work-directory.ts), logs in a directory per job
+//     runs/ checkpoints/ logs/ slots/  as in a local run (work-directory.ts), logs in a directory per job
 //     bundles/ files/     jobs' code and side files, by their SHA-256
 import { createHash, randomBytes } from "node:crypto";
 import {
@@ -105,7 +105,7 @@ class OpenWorkerDirectory implements WorkerDirectory {
     for (const directory of [this.bundles, this.files]) mkdirSync(directory, { recursive: true, mode: 0o700 });
     // Slots of an earlier process have ended with it, and what was being removed then is still to be removed.
     for (const directory of new Set([work.slots, work.pages])) empty(directory);
-    for (const runs of [work.runs.memory, work.runs.disk]) {
+    for (const runs of [work.runs.memory, work.runs.disk, work.checkpoints.memory, work.checkpoints.disk]) {
       if (runs !== undefined) empty(runs, (name) => name.includes(removedMark));
     }
   }
@@ -121,9 +121,10 @@ class OpenWorkerDirectory implements WorkerDirectory {
   joinCluster(cluster: string, start: number): boolean {
     const { cluster: before, incarnation: last } = this.#record;
     if (before !== cluster) {
-      const { runs, logs } = this.work;
+      const { runs, checkpoints, logs } = this.work;
       // Before the note, so that a crash between the two removes again. A worker that never got an answer has nothing.
-      for (const directory of [runs.memory, runs.disk, logs, this.bundles, this.files]) {
+      const held = [runs.memory, runs.disk, checkpoints.memory, checkpoints.disk];
+      for (const directory of [...held, logs, this.bundles, this.files]) {
         if (directory !== undefined) empty(directory);
       }
     }
@@ -141,7 +142,7 @@ class OpenWorkerDirectory implements WorkerDirectory {
       // The next start creates it again. Memory that no one comes back for would be lost to the machine.
       if (how === "remove" && work.memory !== undefined) removeWorkDirectory({ path: work.memory, memory: undefined });
       for (const directory of new Set([work.slots, work.pages])) empty(directory);
-      if (how === "remove") empty(work.runs.disk);
+      if (how === "remove") for (const directory of [work.runs.disk, work.checkpoints.disk]) empty(directory);
     } finally {
       await this.#lock.release();
     }

@@ -235,10 +235,10 @@ test("what an attempt prints is kept by job and served as it was printed, never 
 });
 
 test("draining: what runs when the grace is over is handed back, its slot is killed, and nothing is left", async () => {
-  const { master } = await open();
+  const { master } = await open(new FakeMaster(), { drainGraceMs: 50 });
   master.order({ start: [await assignment(1)] });
   await until(() => master.last.running.length === 1 && slotsRunning().length > 0);
-  const drained = node!.drain(50);
+  const drained = node!.drain();
   await until(() => master.last.draining && master.last.running.length === 0);
   master.order({});
   await drained;
@@ -256,11 +256,40 @@ test("a drain by the master's order ends the node", async () => {
   expect(master.last).toMatchObject({ draining: true, slotsFree: 0 });
 });
 
+test("a drain within a time says so, hands back what runs before that is over, and ends though runs are needed", async () => {
+  const { master } = await open();
+  master.order({ start: [await assignment(1)] });
+  await until(() => master.last.running.length === 1 && slotsRunning().length > 0);
+  const drained = node!.drain();
+  await until(() => master.last.draining);
+  expect(master.last.leavesInMs).toBeUndefined();
+  master.order({ drain: true, drainWithinMs: 400 }); // sooner than it meant to
+  await until(() => master.last.leavesInMs !== undefined && master.last.running.length === 0);
+  expect(master.last.leavesInMs).toBeLessThanOrEqual(400);
+  await drained;
+  await node!.ended;
+  expect(said).toContain("what still runs is handed back");
+});
+
+test("a notice by a file drains it, within the time that was said", async () => {
+  const path = join(directory, "leave");
+  const { master } = await open(new FakeMaster(), { notice: { from: { kind: "file", path }, withinMs: 60_000 } });
+  master.order({});
+  await until(() => master.reports.length > 1);
+  expect(master.last.draining).toBe(false);
+  writeFileSync(path, "");
+  await until(() => master.last.draining);
+  expect(master.last.leavesInMs).toBeGreaterThan(50_000);
+  master.order({ mayLeave: true });
+  await node!.ended;
+  expect(said).toContain("there is a notice that this machine goes away");
+});
+
 test("closing while it drains ends it at once", async () => {
   const { master } = await open();
   master.order({ start: [await assignment(1)] });
   await until(() => master.last.running.length === 1);
-  const drained = node!.drain(3_600_000);
+  const drained = node!.drain();
   await until(() => master.last.draining);
   await node!.close();
   await drained;

@@ -3,9 +3,9 @@
 //
 //   work directory, lock ─► listen ─► hello ─► offer old runs, take work ─► drain ─► serve what is needed ─► close
 //
-// Drain (SIGTERM): nothing new is taken; what runs is finished, or handed back when the grace is over; map outputs are
-// served until the jobs that need them are over, or the limit is. `close` does not wait: slots are killed immediately,
-// and runs stay for the next start.
+// Drain (SIGTERM, a master's order, a notice): nothing new is taken; what runs is finished, or handed back when its
+// time is over; map outputs are served until others hold what is needed, or the limit is (drain.ts). `close` does not
+// wait: slots are killed immediately, and runs stay for the next start.
 import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { assert } from "../../base/assert.ts";
@@ -15,6 +15,7 @@ import { limits } from "../../base/limits.ts";
 import { type Clock, systemClock } from "../../base/system/clock.ts";
 import { type Log, noLog } from "../../base/system/log.ts";
 import { formatDuration } from "../../base/units.ts";
+import type { CopyOrder, Offer } from "../../protocol/messages.ts";
 import type { Welcome } from "../../protocol/services.ts";
 import { ourVersions } from "../../protocol/versions.ts";
 import { jobKey } from "../../rpc/access/signature.ts";
@@ -22,6 +23,7 @@ import type { Tokens } from "../../rpc/access/tokens.ts";
 import { Gate } from "../../rpc/server/gate.ts";
 import type { Listener } from "../../rpc/server/http.ts";
 import { listen } from "../../rpc/server/listener.ts";
+import { copyRun } from "../../shuffle/copy-run.ts";
 import { shuffleRoutes } from "../../shuffle/server.ts";
 import { type Agent, startAgent } from "../agent/agent.ts";
 import { JobNeeds } from "../agent/job-needs.ts";
@@ -31,14 +33,15 @@ import { findOffered } from "../disk/offered.ts";
 import { openWorkerDirectory, type WorkerDirectory } from "../disk/worker-directory.ts";
 import { type Budget, planBudget } from "../slots/budget.ts";
 import { logBegun, logEnded, logLate } from "./attempt-log.ts";
-import { drain } from "./drain.ts";
+import { DrainTimes, drain } from "./drain.ts";
 import { createMetrics, type WorkerMetrics } from "./metrics.ts";
+import { watchNotice } from "./notice.ts";
 import { openSlot, type SlotParts } from "./open-slot.ts";
 import type { WorkerNode, WorkerNodeOptions, WorkersMaster } from "./options.ts";
 import { workerRoutes } from "./routes.ts";
 
-const drainGraceMs = 60_000;
-const drainLimitMs = 30 * 60_000;
+const defaultGraceMs = 60_000;
+const defaultLimitMs = 30 * 60_000;
 const coolDown = { firstMs: 250, mostMs: 15_000 };
 /** Time between two looks at whether the master is heard, and between two cleanings. */
 const watchMs = 1000;
@@ -87,6 +90,7 @@ class Node implements WorkerNode {
   #clockAheadMs = 0;
   #failure: Error | undefined;
   #callFailure = "";
+  #drainTimes: DrainTimes | undefined;
   #draining: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
   #resolveEnded!: () => void;
@@ -107,7 +111,13 @@ class Node implements WorkerNode {
     this.ended.catch(() => {}); // callers that await it get the error
     this.#master = options.connect({ worker: id, onWelcome: (welcome) => this.#welcomed(welcome) });
     const { slots, tierBytes } = budget;
-    this.#runs = new FileRunStore({ ...work.runs, slots: work.slots, tierBytes, slotsMax: slots });
+    this.#runs = new FileRunStore({
+      ...work.runs,
+      checkpoints: work.checkpoints,
+      slots: work.slots,
+      tierBytes,
+      slotsMax: slots,
+    });
     this.#logs = new JobLogs({ directory: work.logs, clock });
     this.#needs = new JobNeeds({ worker: id, blobs: this.#master.blobs, clock, bundles, files });
     this.#slotParts = { work, program: options.slotProgram, budget, logs: this.#logs, clock, log };
@@ -168,7 +178,7 @@ class Node implements WorkerNode {
     const offered = findOffered(this.#directory.work.runs);
     this.#agent = this.#startAgent(offered);
     this.#agent.prestart(this.#budget.slots);
-    this.#loops.push(this.#watch(), this.#sweep());
+    this.#loops.push(this.#watch(), this.#sweep(), this.#watchNotice());
     log.info(
       {
         worker: this.id,
@@ -184,8 +194,12 @@ class Node implements WorkerNode {
     );
   }
 
-  drain(graceMs: number = this.#options.drainGraceMs ?? drainGraceMs): Promise<void> {
-    this.#draining ??= this.#drain(graceMs);
+  drain(withinMs?: number): Promise<void> {
+    const { drainGraceMs: graceMs = defaultGraceMs, drainLimitMs: limitMs = defaultLimitMs } = this.#options;
+    this.#drainTimes ??= new DrainTimes(this.#clock, this.#closing.signal, graceMs, limitMs);
+    if (withinMs !== undefined) this.#drainTimes.leaveWithin(withinMs);
+    if (this.#draining !== undefined && withinMs !== undefined) void this.#agent?.drain(withinMs);
+    this.#draining ??= this.#drain(this.#drainTimes, withinMs);
     return this.#draining;
   }
 
@@ -223,10 +237,32 @@ class Node implements WorkerNode {
         logEnded(this.#log, attempt, result);
       },
       onLate: (attempt, error) => logLate(this.#log, attempt, error),
-      onDrain: () => void this.drain(),
+      onDrain: (withinMs) => void this.drain(withinMs),
+      copyRun: (order, signal) => this.#copyRun(order, signal),
       onDiscard: (job) => this.#discarded(job),
       onCallFailed: (error) => this.#callFailed(error),
     });
+  }
+
+  /** Makes a copy of a run of a worker that leaves. */
+  async #copyRun(order: CopyOrder, signal: AbortSignal): Promise<Offer> {
+    const { random = Math.random, tokens, ca } = this.#options;
+    const key = this.#shuffleKey(tokens, order.run.writtenBy.job);
+    const received = this.#runs.receive(order);
+    try {
+      await copyRun({
+        order,
+        access: { key, ca, clockAheadMs: this.#clockAheadMs },
+        clock: this.#clock,
+        random,
+        signal,
+        write: (bytes) => received.write(bytes),
+      });
+      return await received.finish();
+    } catch (error) {
+      received.abort();
+      throw error;
+    }
   }
 
   #shuffleKey(tokens: Tokens, job: JobId): string {
@@ -308,19 +344,26 @@ class Node implements WorkerNode {
     }
   }
 
-  // ── the end ────────────────────────────────────────────────────────────────
-
-  async #drain(graceMs: number): Promise<void> {
-    await Promise.resolve(); // the agent's own drain comes back here
-    const isReleased = await drain({
-      agent: this.#agent!,
-      runs: this.#runs,
+  async #watchNotice(): Promise<void> {
+    const { notice } = this.#options;
+    if (notice === undefined) return;
+    const { from, withinMs } = notice;
+    const isNoticed = await watchNotice({
+      notice: from,
       clock: this.#clock,
       log: this.#log,
-      closed: this.#closing.signal,
-      graceMs,
-      limitMs: this.#options.drainLimitMs ?? drainLimitMs,
+      signal: this.#closing.signal,
     });
+    if (!isNoticed) return;
+    this.#log.warn({ notice: from }, `there is a notice that this machine goes away: the worker leaves`);
+    void this.drain(withinMs);
+  }
+
+  // ── the end ────────────────────────────────────────────────────────────────
+
+  async #drain(times: DrainTimes, withinMs: number | undefined): Promise<void> {
+    await Promise.resolve(); // the agent's own drain comes back here
+    const isReleased = await drain({ agent: this.#agent!, runs: this.#runs, log: this.#log, times }, withinMs);
     this.#closed ??= this.#close(isReleased ? "remove" : "keep");
     await this.#closed;
   }

@@ -6,6 +6,7 @@ import type { Log } from "../../base/system/log.ts";
 import type { Blobs, RemoteMaster, Welcome } from "../../protocol/services.ts";
 import type { Tokens } from "../../rpc/access/tokens.ts";
 import type { TlsFiles } from "../../rpc/server/http.ts";
+import type { Notice } from "./notice.ts";
 
 export interface WorkerNodeOptions {
   /** Connects to the master. It must call `onWelcome` after each handshake. The node closes the connection. */
@@ -34,6 +35,8 @@ export interface WorkerNodeOptions {
   /** Returns 0 <= x < 1, for jitter. */
   readonly random?: () => number;
   readonly log?: Log;
+  /** Where a notice comes from that this machine goes away, and within which time the worker is to be gone then. */
+  readonly notice?: { readonly from: Notice; readonly withinMs: number } | undefined;
   /** How long `drain` lets attempts go on, and how long it then serves map outputs that are still needed. */
   readonly drainGraceMs?: number | undefined;
   readonly drainLimitMs?: number | undefined;
@@ -55,8 +58,11 @@ export interface WorkerNode {
   readonly address: string;
   /** Resolves when everything is closed; rejects when the worker can't go on. Its process should end then. */
   readonly ended: Promise<void>;
-  /** Takes nothing new, and closes when this worker is no longer needed. May be called again. */
-  drain(graceMs?: number): Promise<void>;
+  /**
+   * Takes nothing new, and closes when this worker is no longer needed, or `withinMs` are over. May be called again,
+   * also with a shorter time.
+   */
+  drain(withinMs?: number): Promise<void>;
   /** Kills slots and closes immediately. Runs stay for the next start. May be called again, also during `drain`. */
   close(): Promise<void>;
 }

@@ -80,7 +80,7 @@ it("attempts that come while it looks for what earlier ones have left are as any
     const { splits, files, partitions, boundaries } = planned.plan;
     const map = async (params: string) => {
       const work = { phase: "map", split: splits[0]!, files: { ...files }, partitions, boundaries } as const;
-      const more = { skip: [], skipBad: 0, from: undefined };
+      const more = { skip: [], skipBad: 0 };
       return request({ ...work, ...more }, params, await slot.validate(params));
     };
     expect(await slot.run(await map("{}"))).toMatchObject({ ok: true, stats: { timersLeft: 1 } });

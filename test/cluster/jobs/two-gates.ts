@@ -7,7 +7,8 @@ import { defineJob, text, uint, utf8 } from "millrace";
 const pause = (ms: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
 /**
- * Word count whose maps and reduces each wait until a file is there, and that writes down every attempt: "map-3 w1".
+ * Word count whose maps and reduces each wait until a file is there, and that writes down every attempt: "map-3 w1". A
+ * file's name may hold "{index}": each task has one of its own then.
  */
 export default defineJob({
   name: "two-gates",
@@ -27,7 +28,7 @@ export default defineJob({
     const { trace, mapGate, reduceGate } = ctx.params;
     if (phase === "plan") return;
     appendFileSync(trace, `${phase}-${index} ${process.ppid}\n`);
-    const gate = phase === "map" ? mapGate : reduceGate;
+    const gate = (phase === "map" ? mapGate : reduceGate).replace("{index}", String(index));
     while (gate !== "" && !existsSync(gate)) await setTimeout(20);
   },
   async map(line, emit, ctx) {

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/attempt.proto.
  */
 export const file_millrace_v1_attempt: GenFile = /*@__PURE__*/
-  fileDesc("ChltaWxscmFjZS92MS9hdHRlbXB0LnByb3RvEgttaWxscmFjZS52MSLpAQoKQXNzaWdubWVudBInCgdhdHRlbXB0GAEgASgLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkEiIKBHNwZWMYAiABKAsyFC5taWxscmFjZS52MS5Kb2JTcGVjEg8KB2NhcmVmdWwYAyABKAgSJQoEcGxhbhgEIAEoCzIVLm1pbGxyYWNlLnYxLlBsYW5Xb3JrSAASIwoDbWFwGAUgASgLMhQubWlsbHJhY2UudjEuTWFwV29ya0gAEikKBnJlZHVjZRgGIAEoCzIXLm1pbGxyYWNlLnYxLlJlZHVjZVdvcmtIAEIGCgR3b3JrIgoKCFBsYW5Xb3JrIp4CCgdNYXBXb3JrEiEKBXNwbGl0GAEgASgLMhIubWlsbHJhY2UudjEuU3BsaXQSKAoFZmlsZXMYAiADKAsyGS5taWxscmFjZS52MS5NYXBXb3JrLkZpbGUSEgoKcGFydGl0aW9ucxgDIAEoDRISCgpib3VuZGFyaWVzGAQgAygMEigKBHNraXAYBSADKAsyGi5taWxscmFjZS52MS5Ta2lwcGVkUmVjb3JkEhAKCHNraXBfYmFkGAYgASgEEiMKBGZyb20YByABKAsyFS5taWxscmFjZS52MS5Qcm9ncmVzcxo9CgRGaWxlEg0KBWluZGV4GAEgASgNEiYKBGZpbGUYAiABKAsyGC5taWxscmFjZS52MS5QbGFubmVkRmlsZSI1CgpSZWR1Y2VXb3JrEhIKCnBhcnRpdGlvbnMYASABKA0SEwoLbWFwX3ZlcnNpb24YAiABKAQiogIKCFByb2dyZXNzEicKCHBvc2l0aW9uGAEgASgLMhUubWlsbHJhY2UudjEuUG9zaXRpb24SIQoEcnVucxgCIAMoCzITLm1pbGxyYWNlLnYxLlJ1blJlZhIWCg5lbWlzc2lvbl9pbmRleBgDIAEoBBIXCg9lbWlzc2lvbl9kaWdlc3QYBCABKAYSJAoIY291bnRlcnMYBSADKAsyEi5taWxscmFjZS52MS5Db3VudBIUCgxkZWFkX2xldHRlcnMYBiABKAQSMQoGc3RhZ2VkGAcgAygLMiEubWlsbHJhY2UudjEuUHJvZ3Jlc3MuU3RhZ2VkQnl0ZXMaKgoLU3RhZ2VkQnl0ZXMSDAoEbmFtZRgBIAEoCRINCgVieXRlcxgCIAEoBCLMBAoNQXR0ZW1wdFJlc3VsdBInCgdhdHRlbXB0GAEgASgLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkEi8KBGRvbmUYAiABKAsyHy5taWxscmFjZS52MS5BdHRlbXB0UmVzdWx0LkRvbmVIABImCgZmYWlsZWQYAyABKAsyFC5taWxscmFjZS52MS5GYWlsdXJlSAAarQMKBERvbmUSHwoEcGxhbhgBIAEoCzIRLm1pbGxyYWNlLnYxLlBsYW4SIAoDcnVuGAIgASgLMhMubWlsbHJhY2UudjEuUnVuUmVmEhwKD2VtaXNzaW9uX2RpZ2VzdBgDIAEoBkgAiAEBEhgKC21hcF92ZXJzaW9uGAQgASgESAGIAQESJwoGc3RhZ2VkGAUgAygLMhcubWlsbHJhY2UudjEuU3RhZ2VkRmlsZRIrCgxkZWFkX2xldHRlcnMYBiADKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbhIkCghjb3VudGVycxgHIAMoCzISLm1pbGxyYWNlLnYxLkNvdW50EigKBXN0YXRzGAggASgLMhkubWlsbHJhY2UudjEuQXR0ZW1wdFN0YXRzEiwKCmxhc3RfYXNpZGUYCSABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dBIyCg5sYXJnZXN0X2dyb3VwcxgKIAEoCzIaLm1pbGxyYWNlLnYxLkxhcmdlc3RHcm91cHNCEgoQX2VtaXNzaW9uX2RpZ2VzdEIOCgxfbWFwX3ZlcnNpb25CCQoHb3V0Y29tZSL+BgoHRmFpbHVyZRI0Cgp1c2VyX2Vycm9yGAEgASgLMh4ubWlsbHJhY2UudjEuRmFpbHVyZS5Vc2VyRXJyb3JIABIyCgliYWRfaW5wdXQYAiABKAsyHS5taWxscmFjZS52MS5GYWlsdXJlLkJhZElucHV0SAASKwoFZmF0YWwYAyABKAsyGi5taWxscmFjZS52MS5GYWlsdXJlLkZhdGFsSAASOAoMc2VnbWVudF9sb3N0GAQgASgLMiAubWlsbHJhY2UudjEuRmFpbHVyZS5TZWdtZW50TG9zdEgAEjIKCXNsb3RfZGllZBgFIAEoCzIdLm1pbGxyYWNlLnYxLkZhaWx1cmUuU2xvdERpZWRIABI9Cg5pbmZyYXN0cnVjdHVyZRgGIAEoCzIjLm1pbGxyYWNlLnYxLkZhaWx1cmUuSW5mcmFzdHJ1Y3R1cmVIABpmCglVc2VyRXJyb3ISJwoFZXJyb3IYASABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dBIhCgJhdBgCIAEoCzIVLm1pbGxyYWNlLnYxLlBvc2l0aW9uEg0KBWZpbmFsGAMgASgIGlYKCEJhZElucHV0EicKBWVycm9yGAEgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHQSIQoCYXQYAiABKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbhowCgVGYXRhbBInCgVlcnJvchgBIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0GpABCgtTZWdtZW50TG9zdBIjCgNtYXAYASABKAsyFi5taWxscmFjZS52MS5BdHRlbXB0SWQSJwoFZXJyb3IYAiABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dBILCgNob3cYAyABKAkSJgoGb3RoZXJzGAQgAygLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkGmcKCFNsb3REaWVkEicKBWVycm9yGAEgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHQSIQoCYXQYAiABKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbhIPCgdjYXJlZnVsGAMgASgIGjkKDkluZnJhc3RydWN0dXJlEicKBWVycm9yGAEgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHRCBgoEa2luZGIGcHJvdG8z", [file_millrace_v1_common, file_millrace_v1_job, file_millrace_v1_plan]);
+  fileDesc("ChltaWxscmFjZS92MS9hdHRlbXB0LnByb3RvEgttaWxscmFjZS52MSLpAQoKQXNzaWdubWVudBInCgdhdHRlbXB0GAEgASgLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkEiIKBHNwZWMYAiABKAsyFC5taWxscmFjZS52MS5Kb2JTcGVjEg8KB2NhcmVmdWwYAyABKAgSJQoEcGxhbhgEIAEoCzIVLm1pbGxyYWNlLnYxLlBsYW5Xb3JrSAASIwoDbWFwGAUgASgLMhQubWlsbHJhY2UudjEuTWFwV29ya0gAEikKBnJlZHVjZRgGIAEoCzIXLm1pbGxyYWNlLnYxLlJlZHVjZVdvcmtIAEIGCgR3b3JrIgoKCFBsYW5Xb3JrIv8BCgdNYXBXb3JrEiEKBXNwbGl0GAEgASgLMhIubWlsbHJhY2UudjEuU3BsaXQSKAoFZmlsZXMYAiADKAsyGS5taWxscmFjZS52MS5NYXBXb3JrLkZpbGUSEgoKcGFydGl0aW9ucxgDIAEoDRISCgpib3VuZGFyaWVzGAQgAygMEigKBHNraXAYBSADKAsyGi5taWxscmFjZS52MS5Ta2lwcGVkUmVjb3JkEhAKCHNraXBfYmFkGAYgASgEGj0KBEZpbGUSDQoFaW5kZXgYASABKA0SJgoEZmlsZRgCIAEoCzIYLm1pbGxyYWNlLnYxLlBsYW5uZWRGaWxlSgQIBxAIIjUKClJlZHVjZVdvcmsSEgoKcGFydGl0aW9ucxgBIAEoDRITCgttYXBfdmVyc2lvbhgCIAEoBCLMBAoNQXR0ZW1wdFJlc3VsdBInCgdhdHRlbXB0GAEgASgLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkEi8KBGRvbmUYAiABKAsyHy5taWxscmFjZS52MS5BdHRlbXB0UmVzdWx0LkRvbmVIABImCgZmYWlsZWQYAyABKAsyFC5taWxscmFjZS52MS5GYWlsdXJlSAAarQMKBERvbmUSHwoEcGxhbhgBIAEoCzIRLm1pbGxyYWNlLnYxLlBsYW4SIAoDcnVuGAIgASgLMhMubWlsbHJhY2UudjEuUnVuUmVmEhwKD2VtaXNzaW9uX2RpZ2VzdBgDIAEoBkgAiAEBEhgKC21hcF92ZXJzaW9uGAQgASgESAGIAQESJwoGc3RhZ2VkGAUgAygLMhcubWlsbHJhY2UudjEuU3RhZ2VkRmlsZRIrCgxkZWFkX2xldHRlcnMYBiADKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbhIkCghjb3VudGVycxgHIAMoCzISLm1pbGxyYWNlLnYxLkNvdW50EigKBXN0YXRzGAggASgLMhkubWlsbHJhY2UudjEuQXR0ZW1wdFN0YXRzEiwKCmxhc3RfYXNpZGUYCSABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dBIyCg5sYXJnZXN0X2dyb3VwcxgKIAEoCzIaLm1pbGxyYWNlLnYxLkxhcmdlc3RHcm91cHNCEgoQX2VtaXNzaW9uX2RpZ2VzdEIOCgxfbWFwX3ZlcnNpb25CCQoHb3V0Y29tZSL+BgoHRmFpbHVyZRI0Cgp1c2VyX2Vycm9yGAEgASgLMh4ubWlsbHJhY2UudjEuRmFpbHVyZS5Vc2VyRXJyb3JIABIyCgliYWRfaW5wdXQYAiABKAsyHS5taWxscmFjZS52MS5GYWlsdXJlLkJhZElucHV0SAASKwoFZmF0YWwYAyABKAsyGi5taWxscmFjZS52MS5GYWlsdXJlLkZhdGFsSAASOAoMc2VnbWVudF9sb3N0GAQgASgLMiAubWlsbHJhY2UudjEuRmFpbHVyZS5TZWdtZW50TG9zdEgAEjIKCXNsb3RfZGllZBgFIAEoCzIdLm1pbGxyYWNlLnYxLkZhaWx1cmUuU2xvdERpZWRIABI9Cg5pbmZyYXN0cnVjdHVyZRgGIAEoCzIjLm1pbGxyYWNlLnYxLkZhaWx1cmUuSW5mcmFzdHJ1Y3R1cmVIABpmCglVc2VyRXJyb3ISJwoFZXJyb3IYASABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dBIhCgJhdBgCIAEoCzIVLm1pbGxyYWNlLnYxLlBvc2l0aW9uEg0KBWZpbmFsGAMgASgIGlYKCEJhZElucHV0EicKBWVycm9yGAEgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHQSIQoCYXQYAiABKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbhowCgVGYXRhbBInCgVlcnJvchgBIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0GpABCgtTZWdtZW50TG9zdBIjCgNtYXAYASABKAsyFi5taWxscmFjZS52MS5BdHRlbXB0SWQSJwoFZXJyb3IYAiABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dBILCgNob3cYAyABKAkSJgoGb3RoZXJzGAQgAygLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkGmcKCFNsb3REaWVkEicKBWVycm9yGAEgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHQSIQoCYXQYAiABKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbhIPCgdjYXJlZnVsGAMgASgIGjkKDkluZnJhc3RydWN0dXJlEicKBWVycm9yGAEgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHRCBgoEa2luZGIGcHJvdG8z", [file_millrace_v1_common, file_millrace_v1_job, file_millrace_v1_plan]);
 
 /**
  * @generated from message millrace.v1.Assignment
@@ -116,13 +116,6 @@ export type MapWork = Message<"millrace.v1.MapWork"> & {
    * @generated from field: uint64 skip_bad = 6;
    */
   skipBad: bigint;
-
-  /**
-   * Reserved for checkpoints: never set today.
-   *
-   * @generated from field: millrace.v1.Progress from = 7;
-   */
-  from?: Progress | undefined;
 };
 
 /**
@@ -179,77 +172,6 @@ export const ReduceWorkSchema: GenMessage<ReduceWork> = /*@__PURE__*/
   messageDesc(file_millrace_v1_attempt, 3);
 
 /**
- * Reserved for checkpoints: what a map attempt had done when it last flushed at a record boundary. No one makes or reads it today.
- *
- * @generated from message millrace.v1.Progress
- */
-export type Progress = Message<"millrace.v1.Progress"> & {
-  /**
-   * @generated from field: millrace.v1.Position position = 1;
-   */
-  position?: Position | undefined;
-
-  /**
-   * @generated from field: repeated millrace.v1.RunRef runs = 2;
-   */
-  runs: RunRef[];
-
-  /**
-   * @generated from field: uint64 emission_index = 3;
-   */
-  emissionIndex: bigint;
-
-  /**
-   * @generated from field: fixed64 emission_digest = 4;
-   */
-  emissionDigest: bigint;
-
-  /**
-   * @generated from field: repeated millrace.v1.Count counters = 5;
-   */
-  counters: Count[];
-
-  /**
-   * @generated from field: uint64 dead_letters = 6;
-   */
-  deadLetters: bigint;
-
-  /**
-   * @generated from field: repeated millrace.v1.Progress.StagedBytes staged = 7;
-   */
-  staged: Progress_StagedBytes[];
-};
-
-/**
- * Describes the message millrace.v1.Progress.
- * Use `create(ProgressSchema)` to create a new message.
- */
-export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_attempt, 4);
-
-/**
- * @generated from message millrace.v1.Progress.StagedBytes
- */
-export type Progress_StagedBytes = Message<"millrace.v1.Progress.StagedBytes"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * @generated from field: uint64 bytes = 2;
-   */
-  bytes: bigint;
-};
-
-/**
- * Describes the message millrace.v1.Progress.StagedBytes.
- * Use `create(Progress_StagedBytesSchema)` to create a new message.
- */
-export const Progress_StagedBytesSchema: GenMessage<Progress_StagedBytes> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_attempt, 4, 0);
-
-/**
  * @generated from message millrace.v1.AttemptResult
  */
 export type AttemptResult = Message<"millrace.v1.AttemptResult"> & {
@@ -281,7 +203,7 @@ export type AttemptResult = Message<"millrace.v1.AttemptResult"> & {
  * Use `create(AttemptResultSchema)` to create a new message.
  */
 export const AttemptResultSchema: GenMessage<AttemptResult> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_attempt, 5);
+  messageDesc(file_millrace_v1_attempt, 4);
 
 /**
  * @generated from message millrace.v1.AttemptResult.Done
@@ -345,7 +267,7 @@ export type AttemptResult_Done = Message<"millrace.v1.AttemptResult.Done"> & {
  * Use `create(AttemptResult_DoneSchema)` to create a new message.
  */
 export const AttemptResult_DoneSchema: GenMessage<AttemptResult_Done> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_attempt, 5, 0);
+  messageDesc(file_millrace_v1_attempt, 4, 0);
 
 /**
  * @generated from message millrace.v1.Failure
@@ -398,7 +320,7 @@ export type Failure = Message<"millrace.v1.Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_attempt, 6);
+  messageDesc(file_millrace_v1_attempt, 5);
 
 /**
  * @generated from message millrace.v1.Failure.UserError
@@ -425,7 +347,7 @@ export type Failure_UserError = Message<"millrace.v1.Failure.UserError"> & {
  * Use `create(Failure_UserErrorSchema)` to create a new message.
  */
 export const Failure_UserErrorSchema: GenMessage<Failure_UserError> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_attempt, 6, 0);
+  messageDesc(file_millrace_v1_attempt, 5, 0);
 
 /**
  * @generated from message millrace.v1.Failure.BadInput
@@ -447,7 +369,7 @@ export type Failure_BadInput = Message<"millrace.v1.Failure.BadInput"> & {
  * Use `create(Failure_BadInputSchema)` to create a new message.
  */
 export const Failure_BadInputSchema: GenMessage<Failure_BadInput> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_attempt, 6, 1);
+  messageDesc(file_millrace_v1_attempt, 5, 1);
 
 /**
  * @generated from message millrace.v1.Failure.Fatal
@@ -464,7 +386,7 @@ export type Failure_Fatal = Message<"millrace.v1.Failure.Fatal"> & {
  * Use `create(Failure_FatalSchema)` to create a new message.
  */
 export const Failure_FatalSchema: GenMessage<Failure_Fatal> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_attempt, 6, 2);
+  messageDesc(file_millrace_v1_attempt, 5, 2);
 
 /**
  * @generated from message millrace.v1.Failure.SegmentLost
@@ -500,7 +422,7 @@ export type Failure_SegmentLost = Message<"millrace.v1.Failure.SegmentLost"> & {
  * Use `create(Failure_SegmentLostSchema)` to create a new message.
  */
 export const Failure_SegmentLostSchema: GenMessage<Failure_SegmentLost> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_attempt, 6, 3);
+  messageDesc(file_millrace_v1_attempt, 5, 3);
 
 /**
  * @generated from message millrace.v1.Failure.SlotDied
@@ -527,7 +449,7 @@ export type Failure_SlotDied = Message<"millrace.v1.Failure.SlotDied"> & {
  * Use `create(Failure_SlotDiedSchema)` to create a new message.
  */
 export const Failure_SlotDiedSchema: GenMessage<Failure_SlotDied> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_attempt, 6, 4);
+  messageDesc(file_millrace_v1_attempt, 5, 4);
 
 /**
  * @generated from message millrace.v1.Failure.Infrastructure
@@ -544,5 +466,5 @@ export type Failure_Infrastructure = Message<"millrace.v1.Failure.Infrastructure
  * Use `create(Failure_InfrastructureSchema)` to create a new message.
  */
 export const Failure_InfrastructureSchema: GenMessage<Failure_Infrastructure> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_attempt, 6, 5);
+  messageDesc(file_millrace_v1_attempt, 5, 5);
 

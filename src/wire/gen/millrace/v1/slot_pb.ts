@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/slot.proto.
  */
 export const file_millrace_v1_slot: GenFile = /*@__PURE__*/
-  fileDesc("ChZtaWxscmFjZS92MS9zbG90LnByb3RvEgttaWxscmFjZS52MSL6BwoGVG9TbG90EigKBGxvYWQYASABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuTG9hZEgAEjAKCGRlc2NyaWJlGAIgASgLMhwubWlsbHJhY2UudjEuVG9TbG90LkRlc2NyaWJlSAASJgoDcnVuGAMgASgLMhcubWlsbHJhY2UudjEuVG9TbG90LlJ1bkgAEigKBHN0b3AYBCABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuU3RvcEgAEiwKBnNldHRsZRgFIAEoCzIaLm1pbGxyYWNlLnYxLlRvU2xvdC5TZXR0bGVIABIwCgh2YWxpZGF0ZRgKIAEoCzIcLm1pbGxyYWNlLnYxLlRvU2xvdC5WYWxpZGF0ZUgAGoUBCgRMb2FkEgwKBHBhdGgYASABKAkSDgoGZGlnZXN0GAIgASgJEjYKC2Vudmlyb25tZW50GAMgAygLMiEubWlsbHJhY2UudjEuVG9TbG90LkxvYWQuVmFyaWFibGUaJwoIVmFyaWFibGUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRoKCghEZXNjcmliZRq8AwoDUnVuEisKCmFzc2lnbm1lbnQYASABKAsyFy5taWxscmFjZS52MS5Bc3NpZ25tZW50EhEKCWRpcmVjdG9yeRgCIAEoCRIdChBtZW1vcnlfZGlyZWN0b3J5GAMgASgJSACIAQESGAoQbWVtb3J5X2J5dGVzX21heBgEIAEoBBIWCg5kaXNrX2RpcmVjdG9yeRgFIAEoCRIjCgZpbnB1dHMYBiADKAsyEy5taWxscmFjZS52MS5SdW5SZWYSIwoGcmVtb3RlGAcgAygLMhMubWlsbHJhY2UudjEuSG9sZGVyEjEKBmFjY2VzcxgIIAEoCzIhLm1pbGxyYWNlLnYxLlRvU2xvdC5TaHVmZmxlQWNjZXNzEhIKCnNlbnRfYXRfbXMYCiABKAESQgoOc3RvcmFnZV9hY2Nlc3MYCyADKAsyKi5taWxscmFjZS52MS5Ub1Nsb3QuUnVuLlN0b3JhZ2VBY2Nlc3NFbnRyeRo0ChJTdG9yYWdlQWNjZXNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUITChFfbWVtb3J5X2RpcmVjdG9yeUoECAkQChpMCg1TaHVmZmxlQWNjZXNzEgsKA2tleRgBIAEoCRIPCgJjYRgCIAEoCUgAiAEBEhYKDmNsb2NrX2FoZWFkX21zGAMgASgBQgUKA19jYRoTCgRTdG9wEgsKA3doeRgBIAEoCRoICgZTZXR0bGUaGgoIVmFsaWRhdGUSDgoGcGFyYW1zGAEgASgJQgYKBGtpbmQi9gQKCEZyb21TbG90Ei4KBmxvYWRlZBgBIAEoCzIcLm1pbGxyYWNlLnYxLkZyb21TbG90LkxvYWRlZEgAEjQKCWRlc2NyaWJlZBgCIAEoCzIfLm1pbGxyYWNlLnYxLkZyb21TbG90LkRlc2NyaWJlZEgAEi4KCGZpbmlzaGVkGAMgASgLMhoubWlsbHJhY2UudjEuQXR0ZW1wdFJlc3VsdEgAEioKBmZhaWxlZBgEIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0SAASKAoDbG9nGAUgASgLMhkubWlsbHJhY2UudjEuRnJvbVNsb3QuTG9nSAASKgoEbGF0ZRgGIAEoCzIaLm1pbGxyYWNlLnYxLkZyb21TbG90LkxhdGVIABIwCgdzZXR0bGVkGAcgASgLMh0ubWlsbHJhY2UudjEuRnJvbVNsb3QuU2V0dGxlZEgAEjQKCXZhbGlkYXRlZBgKIAEoCzIfLm1pbGxyYWNlLnYxLkZyb21TbG90LlZhbGlkYXRlZEgAGggKBkxvYWRlZBogCglEZXNjcmliZWQSEwoLZGVzY3JpcHRpb24YASABKAkaJgoDTG9nEg8KB21lc3NhZ2UYASABKAkSDgoGZmllbGRzGAIgASgJGlgKBExhdGUSJwoHYXR0ZW1wdBgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBInCgVlcnJvchgCIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0GgkKB1NldHRsZWQaKQoJVmFsaWRhdGVkEhIKBXZhbHVlGAEgASgMSACIAQFCCAoGX3ZhbHVlQgYKBGtpbmRiBnByb3RvMw", [file_millrace_v1_attempt, file_millrace_v1_common, file_millrace_v1_worker]);
+  fileDesc("ChZtaWxscmFjZS92MS9zbG90LnByb3RvEgttaWxscmFjZS52MSLtCAoGVG9TbG90EigKBGxvYWQYASABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuTG9hZEgAEjAKCGRlc2NyaWJlGAIgASgLMhwubWlsbHJhY2UudjEuVG9TbG90LkRlc2NyaWJlSAASJgoDcnVuGAMgASgLMhcubWlsbHJhY2UudjEuVG9TbG90LlJ1bkgAEigKBHN0b3AYBCABKAsyGC5taWxscmFjZS52MS5Ub1Nsb3QuU3RvcEgAEiwKBnNldHRsZRgFIAEoCzIaLm1pbGxyYWNlLnYxLlRvU2xvdC5TZXR0bGVIABIwCgh2YWxpZGF0ZRgKIAEoCzIcLm1pbGxyYWNlLnYxLlRvU2xvdC5WYWxpZGF0ZUgAGoUBCgRMb2FkEgwKBHBhdGgYASABKAkSDgoGZGlnZXN0GAIgASgJEjYKC2Vudmlyb25tZW50GAMgAygLMiEubWlsbHJhY2UudjEuVG9TbG90LkxvYWQuVmFyaWFibGUaJwoIVmFyaWFibGUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRoKCghEZXNjcmliZRryAwoDUnVuEisKCmFzc2lnbm1lbnQYASABKAsyFy5taWxscmFjZS52MS5Bc3NpZ25tZW50EhEKCWRpcmVjdG9yeRgCIAEoCRIdChBtZW1vcnlfZGlyZWN0b3J5GAMgASgJSACIAQESGAoQbWVtb3J5X2J5dGVzX21heBgEIAEoBBIWCg5kaXNrX2RpcmVjdG9yeRgFIAEoCRIjCgZpbnB1dHMYBiADKAsyEy5taWxscmFjZS52MS5SdW5SZWYSIwoGcmVtb3RlGAcgAygLMhMubWlsbHJhY2UudjEuSG9sZGVyEjEKBmFjY2VzcxgIIAEoCzIhLm1pbGxyYWNlLnYxLlRvU2xvdC5TaHVmZmxlQWNjZXNzEhIKCnNlbnRfYXRfbXMYCiABKAESQgoOc3RvcmFnZV9hY2Nlc3MYCyADKAsyKi5taWxscmFjZS52MS5Ub1Nsb3QuUnVuLlN0b3JhZ2VBY2Nlc3NFbnRyeRI0CgtjaGVja3BvaW50cxgMIAEoCzIfLm1pbGxyYWNlLnYxLlRvU2xvdC5DaGVja3BvaW50cxo0ChJTdG9yYWdlQWNjZXNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUITChFfbWVtb3J5X2RpcmVjdG9yeUoECAkQCho7CgtDaGVja3BvaW50cxIMCgRkaXNrGAEgASgJEhMKBm1lbW9yeRgCIAEoCUgAiAEBQgkKB19tZW1vcnkaTAoNU2h1ZmZsZUFjY2VzcxILCgNrZXkYASABKAkSDwoCY2EYAiABKAlIAIgBARIWCg5jbG9ja19haGVhZF9tcxgDIAEoAUIFCgNfY2EaEwoEU3RvcBILCgN3aHkYASABKAkaCAoGU2V0dGxlGhoKCFZhbGlkYXRlEg4KBnBhcmFtcxgBIAEoCUIGCgRraW5kIvYECghGcm9tU2xvdBIuCgZsb2FkZWQYASABKAsyHC5taWxscmFjZS52MS5Gcm9tU2xvdC5Mb2FkZWRIABI0CglkZXNjcmliZWQYAiABKAsyHy5taWxscmFjZS52MS5Gcm9tU2xvdC5EZXNjcmliZWRIABIuCghmaW5pc2hlZBgDIAEoCzIaLm1pbGxyYWNlLnYxLkF0dGVtcHRSZXN1bHRIABIqCgZmYWlsZWQYBCABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dEgAEigKA2xvZxgFIAEoCzIZLm1pbGxyYWNlLnYxLkZyb21TbG90LkxvZ0gAEioKBGxhdGUYBiABKAsyGi5taWxscmFjZS52MS5Gcm9tU2xvdC5MYXRlSAASMAoHc2V0dGxlZBgHIAEoCzIdLm1pbGxyYWNlLnYxLkZyb21TbG90LlNldHRsZWRIABI0Cgl2YWxpZGF0ZWQYCiABKAsyHy5taWxscmFjZS52MS5Gcm9tU2xvdC5WYWxpZGF0ZWRIABoICgZMb2FkZWQaIAoJRGVzY3JpYmVkEhMKC2Rlc2NyaXB0aW9uGAEgASgJGiYKA0xvZxIPCgdtZXNzYWdlGAEgASgJEg4KBmZpZWxkcxgCIAEoCRpYCgRMYXRlEicKB2F0dGVtcHQYASABKAsyFi5taWxscmFjZS52MS5BdHRlbXB0SWQSJwoFZXJyb3IYAiABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dBoJCgdTZXR0bGVkGikKCVZhbGlkYXRlZBISCgV2YWx1ZRgBIAEoDEgAiAEBQggKBl92YWx1ZUIGCgRraW5kYgZwcm90bzM", [file_millrace_v1_attempt, file_millrace_v1_common, file_millrace_v1_worker]);
 
 /**
  * @generated from message millrace.v1.ToSlot
@@ -193,6 +193,13 @@ export type ToSlot_Run = Message<"millrace.v1.ToSlot.Run"> & {
    * @generated from field: map<string, string> storage_access = 11;
    */
   storageAccess: { [key: string]: string };
+
+  /**
+   * Where the job's checkpoints lie.
+   *
+   * @generated from field: millrace.v1.ToSlot.Checkpoints checkpoints = 12;
+   */
+  checkpoints?: ToSlot_Checkpoints | undefined;
 };
 
 /**
@@ -201,6 +208,28 @@ export type ToSlot_Run = Message<"millrace.v1.ToSlot.Run"> & {
  */
 export const ToSlot_RunSchema: GenMessage<ToSlot_Run> = /*@__PURE__*/
   messageDesc(file_millrace_v1_slot, 0, 2);
+
+/**
+ * @generated from message millrace.v1.ToSlot.Checkpoints
+ */
+export type ToSlot_Checkpoints = Message<"millrace.v1.ToSlot.Checkpoints"> & {
+  /**
+   * @generated from field: string disk = 1;
+   */
+  disk: string;
+
+  /**
+   * @generated from field: optional string memory = 2;
+   */
+  memory?: string | undefined;
+};
+
+/**
+ * Describes the message millrace.v1.ToSlot.Checkpoints.
+ * Use `create(ToSlot_CheckpointsSchema)` to create a new message.
+ */
+export const ToSlot_CheckpointsSchema: GenMessage<ToSlot_Checkpoints> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_slot, 0, 3);
 
 /**
  * @generated from message millrace.v1.ToSlot.ShuffleAccess
@@ -229,7 +258,7 @@ export type ToSlot_ShuffleAccess = Message<"millrace.v1.ToSlot.ShuffleAccess"> &
  * Use `create(ToSlot_ShuffleAccessSchema)` to create a new message.
  */
 export const ToSlot_ShuffleAccessSchema: GenMessage<ToSlot_ShuffleAccess> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_slot, 0, 3);
+  messageDesc(file_millrace_v1_slot, 0, 4);
 
 /**
  * @generated from message millrace.v1.ToSlot.Stop
@@ -246,7 +275,7 @@ export type ToSlot_Stop = Message<"millrace.v1.ToSlot.Stop"> & {
  * Use `create(ToSlot_StopSchema)` to create a new message.
  */
 export const ToSlot_StopSchema: GenMessage<ToSlot_Stop> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_slot, 0, 4);
+  messageDesc(file_millrace_v1_slot, 0, 5);
 
 /**
  * @generated from message millrace.v1.ToSlot.Settle
@@ -259,7 +288,7 @@ export type ToSlot_Settle = Message<"millrace.v1.ToSlot.Settle"> & {
  * Use `create(ToSlot_SettleSchema)` to create a new message.
  */
 export const ToSlot_SettleSchema: GenMessage<ToSlot_Settle> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_slot, 0, 5);
+  messageDesc(file_millrace_v1_slot, 0, 6);
 
 /**
  * @generated from message millrace.v1.ToSlot.Validate
@@ -278,7 +307,7 @@ export type ToSlot_Validate = Message<"millrace.v1.ToSlot.Validate"> & {
  * Use `create(ToSlot_ValidateSchema)` to create a new message.
  */
 export const ToSlot_ValidateSchema: GenMessage<ToSlot_Validate> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_slot, 0, 6);
+  messageDesc(file_millrace_v1_slot, 0, 7);
 
 /**
  * @generated from message millrace.v1.FromSlot

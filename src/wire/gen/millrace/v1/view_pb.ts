@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/view.proto.
  */
 export const file_millrace_v1_view: GenFile = /*@__PURE__*/
-  fileDesc("ChZtaWxscmFjZS92MS92aWV3LnByb3RvEgttaWxscmFjZS52MSJqCgtDbHVzdGVyVmlldxINCgVlcG9jaBgBIAEoBBIiCgRqb2JzGAIgAygLMhQubWlsbHJhY2UudjEuSm9iVmlldxIoCgd3b3JrZXJzGAMgAygLMhcubWlsbHJhY2UudjEuV29ya2VyVmlldyKMAQoKV29ya2VyVmlldxIKCgJpZBgBIAEoCRINCgVzdGF0ZRgCIAEoCRINCgVzbG90cxgDIAEoDRISCgpzbG90c19mcmVlGAQgASgNEg8KB2FkZHJlc3MYBSABKAkSEAoIaGVhcmRfbXMYBiABKAQSDwoHcnVubmluZxgHIAEoDRIMCgRydW5zGAggASgNIr4ECgdKb2JWaWV3EgsKA2pvYhgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXN0YXRlGAMgASgJEicKBXRhc2tzGAQgASgLMhgubWlsbHJhY2UudjEuUGhhc2VDb3VudHMSJAoIY291bnRlcnMYBSADKAsyEi5taWxscmFjZS52MS5Db3VudBIkCgVzdGF0cxgGIAEoCzIVLm1pbGxyYWNlLnYxLkpvYlN0YXRzEhQKDGRlYWRfbGV0dGVycxgHIAEoBBIsCgdydW5uaW5nGAggAygLMhsubWlsbHJhY2UudjEuUnVubmluZ0F0dGVtcHQSLQoIZmFpbHVyZXMYCSADKAsyGy5taWxscmFjZS52MS5Kb2JWaWV3LkZhaWxlZBIOCgZvdXRwdXQYCiABKAkSKAoGcmVhc29uGAsgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHQSDgoGbnVtYmVyGAwgASgEEg8KB3dhaXRpbmcYDSABKAkSEQoJcmVzdW1hYmxlGA4gASgIEhwKD2RlYWRfbGV0dGVyc19pbhgPIAEoCUgAiAEBEjAKDWxhcmdlc3RfZ3JvdXAYECABKAsyGS5taWxscmFjZS52MS5MYXJnZXN0R3JvdXAaTwoGRmFpbGVkEg4KBm51bWJlchgBIAEoBBIMCgR0YXNrGAIgASgJEicKBWVycm9yGAMgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHRCEgoQX2RlYWRfbGV0dGVyc19pbiKAAQoLUGhhc2VDb3VudHMSJAoEcGxhbhgBIAEoCzIWLm1pbGxyYWNlLnYxLlRhc2tUYWxseRIjCgNtYXAYAiABKAsyFi5taWxscmFjZS52MS5UYXNrVGFsbHkSJgoGcmVkdWNlGAMgASgLMhYubWlsbHJhY2UudjEuVGFza1RhbGx5IjkKCVRhc2tUYWxseRIMCgRkb25lGAEgASgNEg8KB3J1bm5pbmcYAiABKA0SDQoFdG90YWwYAyABKA0icgoISm9iU3RhdHMSEwoLaW5wdXRfYnl0ZXMYASABKAQSJgoDbWFwGAIgASgLMhkubWlsbHJhY2UudjEuQXR0ZW1wdFN0YXRzEikKBnJlZHVjZRgDIAEoCzIZLm1pbGxyYWNlLnYxLkF0dGVtcHRTdGF0c2IGcHJvdG8z", [file_millrace_v1_common, file_millrace_v1_worker]);
+  fileDesc("ChZtaWxscmFjZS92MS92aWV3LnByb3RvEgttaWxscmFjZS52MSKjAQoLQ2x1c3RlclZpZXcSDQoFZXBvY2gYASABKAQSIgoEam9icxgCIAMoCzIULm1pbGxyYWNlLnYxLkpvYlZpZXcSKAoHd29ya2VycxgDIAMoCzIXLm1pbGxyYWNlLnYxLldvcmtlclZpZXcSLAoGbGVhZGVyGAQgASgLMhcubWlsbHJhY2UudjEuTGVhZGVyVmlld0gAiAEBQgkKB19sZWFkZXIiLAoKTGVhZGVyVmlldxIPCgdhZGRyZXNzGAEgASgJEg0KBXNpbmNlGAIgASgJIowBCgpXb3JrZXJWaWV3EgoKAmlkGAEgASgJEg0KBXN0YXRlGAIgASgJEg0KBXNsb3RzGAMgASgNEhIKCnNsb3RzX2ZyZWUYBCABKA0SDwoHYWRkcmVzcxgFIAEoCRIQCghoZWFyZF9tcxgGIAEoBBIPCgdydW5uaW5nGAcgASgNEgwKBHJ1bnMYCCABKA0ivgQKB0pvYlZpZXcSCwoDam9iGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSJwoFdGFza3MYBCABKAsyGC5taWxscmFjZS52MS5QaGFzZUNvdW50cxIkCghjb3VudGVycxgFIAMoCzISLm1pbGxyYWNlLnYxLkNvdW50EiQKBXN0YXRzGAYgASgLMhUubWlsbHJhY2UudjEuSm9iU3RhdHMSFAoMZGVhZF9sZXR0ZXJzGAcgASgEEiwKB3J1bm5pbmcYCCADKAsyGy5taWxscmFjZS52MS5SdW5uaW5nQXR0ZW1wdBItCghmYWlsdXJlcxgJIAMoCzIbLm1pbGxyYWNlLnYxLkpvYlZpZXcuRmFpbGVkEg4KBm91dHB1dBgKIAEoCRIoCgZyZWFzb24YCyABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dBIOCgZudW1iZXIYDCABKAQSDwoHd2FpdGluZxgNIAEoCRIRCglyZXN1bWFibGUYDiABKAgSHAoPZGVhZF9sZXR0ZXJzX2luGA8gASgJSACIAQESMAoNbGFyZ2VzdF9ncm91cBgQIAEoCzIZLm1pbGxyYWNlLnYxLkxhcmdlc3RHcm91cBpPCgZGYWlsZWQSDgoGbnVtYmVyGAEgASgEEgwKBHRhc2sYAiABKAkSJwoFZXJyb3IYAyABKAsyGC5taWxscmFjZS52MS5GYWlsdXJlVGV4dEISChBfZGVhZF9sZXR0ZXJzX2luIoABCgtQaGFzZUNvdW50cxIkCgRwbGFuGAEgASgLMhYubWlsbHJhY2UudjEuVGFza1RhbGx5EiMKA21hcBgCIAEoCzIWLm1pbGxyYWNlLnYxLlRhc2tUYWxseRImCgZyZWR1Y2UYAyABKAsyFi5taWxscmFjZS52MS5UYXNrVGFsbHkiOQoJVGFza1RhbGx5EgwKBGRvbmUYASABKA0SDwoHcnVubmluZxgCIAEoDRINCgV0b3RhbBgDIAEoDSJyCghKb2JTdGF0cxITCgtpbnB1dF9ieXRlcxgBIAEoBBImCgNtYXAYAiABKAsyGS5taWxscmFjZS52MS5BdHRlbXB0U3RhdHMSKQoGcmVkdWNlGAMgASgLMhkubWlsbHJhY2UudjEuQXR0ZW1wdFN0YXRzYgZwcm90bzM", [file_millrace_v1_common, file_millrace_v1_worker]);
 
 /**
  * @generated from message millrace.v1.ClusterView
@@ -36,6 +36,13 @@ export type ClusterView = Message<"millrace.v1.ClusterView"> & {
    * @generated from field: repeated millrace.v1.WorkerView workers = 3;
    */
   workers: WorkerView[];
+
+  /**
+   * The master that answers, and since when it leads (ISO 8601, by its clock).
+   *
+   * @generated from field: optional millrace.v1.LeaderView leader = 4;
+   */
+  leader?: LeaderView | undefined;
 };
 
 /**
@@ -44,6 +51,28 @@ export type ClusterView = Message<"millrace.v1.ClusterView"> & {
  */
 export const ClusterViewSchema: GenMessage<ClusterView> = /*@__PURE__*/
   messageDesc(file_millrace_v1_view, 0);
+
+/**
+ * @generated from message millrace.v1.LeaderView
+ */
+export type LeaderView = Message<"millrace.v1.LeaderView"> & {
+  /**
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * @generated from field: string since = 2;
+   */
+  since: string;
+};
+
+/**
+ * Describes the message millrace.v1.LeaderView.
+ * Use `create(LeaderViewSchema)` to create a new message.
+ */
+export const LeaderViewSchema: GenMessage<LeaderView> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_view, 1);
 
 /**
  * @generated from message millrace.v1.WorkerView
@@ -101,7 +130,7 @@ export type WorkerView = Message<"millrace.v1.WorkerView"> & {
  * Use `create(WorkerViewSchema)` to create a new message.
  */
 export const WorkerViewSchema: GenMessage<WorkerView> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_view, 1);
+  messageDesc(file_millrace_v1_view, 2);
 
 /**
  * @generated from message millrace.v1.JobView
@@ -205,7 +234,7 @@ export type JobView = Message<"millrace.v1.JobView"> & {
  * Use `create(JobViewSchema)` to create a new message.
  */
 export const JobViewSchema: GenMessage<JobView> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_view, 2);
+  messageDesc(file_millrace_v1_view, 3);
 
 /**
  * @generated from message millrace.v1.JobView.Failed
@@ -232,7 +261,7 @@ export type JobView_Failed = Message<"millrace.v1.JobView.Failed"> & {
  * Use `create(JobView_FailedSchema)` to create a new message.
  */
 export const JobView_FailedSchema: GenMessage<JobView_Failed> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_view, 2, 0);
+  messageDesc(file_millrace_v1_view, 3, 0);
 
 /**
  * @generated from message millrace.v1.PhaseCounts
@@ -259,7 +288,7 @@ export type PhaseCounts = Message<"millrace.v1.PhaseCounts"> & {
  * Use `create(PhaseCountsSchema)` to create a new message.
  */
 export const PhaseCountsSchema: GenMessage<PhaseCounts> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_view, 3);
+  messageDesc(file_millrace_v1_view, 4);
 
 /**
  * @generated from message millrace.v1.TaskTally
@@ -286,7 +315,7 @@ export type TaskTally = Message<"millrace.v1.TaskTally"> & {
  * Use `create(TaskTallySchema)` to create a new message.
  */
 export const TaskTallySchema: GenMessage<TaskTally> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_view, 4);
+  messageDesc(file_millrace_v1_view, 5);
 
 /**
  * @generated from message millrace.v1.JobStats
@@ -313,5 +342,5 @@ export type JobStats = Message<"millrace.v1.JobStats"> & {
  * Use `create(JobStatsSchema)` to create a new message.
  */
 export const JobStatsSchema: GenMessage<JobStats> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_view, 5);
+  messageDesc(file_millrace_v1_view, 6);
 

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/worker.proto.
  */
 export const file_millrace_v1_worker: GenFile = /*@__PURE__*/
-  fileDesc("ChhtaWxscmFjZS92MS93b3JrZXIucHJvdG8SC21pbGxyYWNlLnYxIpcECgxXb3JrZXJSZXBvcnQSDgoGd29ya2VyGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEEjUKDWhvbGRlcnNfa25vd24YBCADKAsyHi5taWxscmFjZS52MS5Xb3JrZXJSZXBvcnQuSGVsZBIPCgdhZGRyZXNzGAUgASgJEg0KBXNsb3RzGAYgASgNEhIKCnNsb3RzX2ZyZWUYByABKA0SEAoIZHJhaW5pbmcYCCABKAgSLAoHcnVubmluZxgJIAMoCzIbLm1pbGxyYWNlLnYxLlJ1bm5pbmdBdHRlbXB0EiwKCGZpbmlzaGVkGAogAygLMhoubWlsbHJhY2UudjEuQXR0ZW1wdFJlc3VsdBIwCgdvZmZlcmVkGAsgAygLMh8ubWlsbHJhY2UudjEuV29ya2VyUmVwb3J0Lk9mZmVyEhMKC3Nsb3RzX2FoZWFkGAwgASgNEg8KB3NldHRsZWQYDSADKAkSIwoEbGF0ZRgOIAMoCzIVLm1pbGxyYWNlLnYxLkxhdGVDYWxsGjYKBEhlbGQSCwoDam9iGAEgASgJEhMKC21hcF92ZXJzaW9uGAIgASgEEgwKBHJ1bnMYAyABKAQaQgoFT2ZmZXISIAoDcnVuGAEgASgLMhMubWlsbHJhY2UudjEuUnVuUmVmEhcKD2VtaXNzaW9uX2RpZ2VzdBgCIAEoBiJcCghMYXRlQ2FsbBInCgdhdHRlbXB0GAEgASgLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkEicKBWVycm9yGAIgASgLMhgubWlsbHJhY2UudjEuRmFpbHVyZVRleHQiuwEKDlJ1bm5pbmdBdHRlbXB0EicKB2F0dGVtcHQYASABKAsyFi5taWxscmFjZS52MS5BdHRlbXB0SWQSDwoHcmVjb3JkcxgCIAEoBBINCgVieXRlcxgDIAEoBBIPCgdpZGxlX21zGAQgASgBEhIKCnJ1bm5pbmdfbXMYBSABKAESIQoCYXQYBiABKAsyFS5taWxscmFjZS52MS5Qb3NpdGlvbhIQCgNrZXkYByABKAlIAIgBAUIGCgRfa2V5IuYBCgxXb3JrZXJPcmRlcnMSDQoFZXBvY2gYASABKAQSJgoFc3RhcnQYAiADKAsyFy5taWxscmFjZS52MS5Bc3NpZ25tZW50EiQKBHN0b3AYAyADKAsyFi5taWxscmFjZS52MS5BdHRlbXB0SWQSJQoHaG9sZGVycxgEIAMoCzIULm1pbGxyYWNlLnYxLkhvbGRlcnMSDwoHZGlzY2FyZBgFIAMoCRIQCghsZWFzZV9tcxgGIAEoARINCgVkcmFpbhgHIAEoCBIOCgZzZXR0bGUYCCADKAkSEAoIc3RvcF93aHkYCSADKAkibgoHSG9sZGVycxILCgNqb2IYASABKAkSEwoLbWFwX3ZlcnNpb24YAiABKAQSJAoHd29ya2VycxgDIAMoCzITLm1pbGxyYWNlLnYxLkhvbGRlchIMCgRmcm9tGAQgASgEEg0KBXRvdGFsGAUgASgEIkwKBkhvbGRlchIOCgZ3b3JrZXIYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIhCgRydW5zGAMgAygLMhMubWlsbHJhY2UudjEuUnVuUmVmYgZwcm90bzM", [file_millrace_v1_attempt, file_millrace_v1_common]);
+  fileDesc("ChhtaWxscmFjZS92MS93b3JrZXIucHJvdG8SC21pbGxyYWNlLnYxIvMECgxXb3JrZXJSZXBvcnQSDgoGd29ya2VyGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEEjUKDWhvbGRlcnNfa25vd24YBCADKAsyHi5taWxscmFjZS52MS5Xb3JrZXJSZXBvcnQuSGVsZBIPCgdhZGRyZXNzGAUgASgJEg0KBXNsb3RzGAYgASgNEhIKCnNsb3RzX2ZyZWUYByABKA0SEAoIZHJhaW5pbmcYCCABKAgSLAoHcnVubmluZxgJIAMoCzIbLm1pbGxyYWNlLnYxLlJ1bm5pbmdBdHRlbXB0EiwKCGZpbmlzaGVkGAogAygLMhoubWlsbHJhY2UudjEuQXR0ZW1wdFJlc3VsdBIwCgdvZmZlcmVkGAsgAygLMh8ubWlsbHJhY2UudjEuV29ya2VyUmVwb3J0Lk9mZmVyEhMKC3Nsb3RzX2FoZWFkGAwgASgNEg8KB3NldHRsZWQYDSADKAkSIwoEbGF0ZRgOIAMoCzIVLm1pbGxyYWNlLnYxLkxhdGVDYWxsEhkKDGxlYXZlc19pbl9tcxgUIAEoAUgAiAEBEi4KDWNvcGllc19mYWlsZWQYFSADKAsyFy5taWxscmFjZS52MS5Db3B5RmFpbGVkGjYKBEhlbGQSCwoDam9iGAEgASgJEhMKC21hcF92ZXJzaW9uGAIgASgEEgwKBHJ1bnMYAyABKAQaQgoFT2ZmZXISIAoDcnVuGAEgASgLMhMubWlsbHJhY2UudjEuUnVuUmVmEhcKD2VtaXNzaW9uX2RpZ2VzdBgCIAEoBkIPCg1fbGVhdmVzX2luX21zIkIKCkNvcHlGYWlsZWQSJwoHYXR0ZW1wdBgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBILCgN3aHkYAiABKAkiXAoITGF0ZUNhbGwSJwoHYXR0ZW1wdBgBIAEoCzIWLm1pbGxyYWNlLnYxLkF0dGVtcHRJZBInCgVlcnJvchgCIAEoCzIYLm1pbGxyYWNlLnYxLkZhaWx1cmVUZXh0ItMBCg5SdW5uaW5nQXR0ZW1wdBInCgdhdHRlbXB0GAEgASgLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkEg8KB3JlY29yZHMYAiABKAQSDQoFYnl0ZXMYAyABKAQSDwoHaWRsZV9tcxgEIAEoARISCgpydW5uaW5nX21zGAUgASgBEiEKAmF0GAYgASgLMhUubWlsbHJhY2UudjEuUG9zaXRpb24SEAoDa2V5GAcgASgJSACIAQESFgoOaGFzX2NoZWNrcG9pbnQYCCABKAhCBgoEX2tleSLRAgoMV29ya2VyT3JkZXJzEg0KBWVwb2NoGAEgASgEEiYKBXN0YXJ0GAIgAygLMhcubWlsbHJhY2UudjEuQXNzaWdubWVudBIkCgRzdG9wGAMgAygLMhYubWlsbHJhY2UudjEuQXR0ZW1wdElkEiUKB2hvbGRlcnMYBCADKAsyFC5taWxscmFjZS52MS5Ib2xkZXJzEg8KB2Rpc2NhcmQYBSADKAkSEAoIbGVhc2VfbXMYBiABKAESDQoFZHJhaW4YByABKAgSDgoGc2V0dGxlGAggAygJEhAKCHN0b3Bfd2h5GAkgAygJEhwKD2RyYWluX3dpdGhpbl9tcxgUIAEoAUgAiAEBEiQKBGNvcHkYFSADKAsyFi5taWxscmFjZS52MS5Db3B5T3JkZXISEQoJbWF5X2xlYXZlGBYgASgIQhIKEF9kcmFpbl93aXRoaW5fbXMiZQoJQ29weU9yZGVyEiAKA3J1bhgBIAEoCzITLm1pbGxyYWNlLnYxLlJ1blJlZhIXCg9lbWlzc2lvbl9kaWdlc3QYAiABKAYSDAoEZnJvbRgDIAEoCRIPCgdhZGRyZXNzGAQgASgJIm4KB0hvbGRlcnMSCwoDam9iGAEgASgJEhMKC21hcF92ZXJzaW9uGAIgASgEEiQKB3dvcmtlcnMYAyADKAsyEy5taWxscmFjZS52MS5Ib2xkZXISDAoEZnJvbRgEIAEoBBINCgV0b3RhbBgFIAEoBCJMCgZIb2xkZXISDgoGd29ya2VyGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSIQoEcnVucxgDIAMoCzITLm1pbGxyYWNlLnYxLlJ1blJlZmIGcHJvdG8z", [file_millrace_v1_attempt, file_millrace_v1_common]);
 
 /**
  * @generated from message millrace.v1.WorkerReport
@@ -91,6 +91,18 @@ export type WorkerReport = Message<"millrace.v1.WorkerReport"> & {
    * @generated from field: repeated millrace.v1.LateCall late = 14;
    */
   late: LateCall[];
+
+  /**
+   * How long it stays, at most, while it drains.
+   *
+   * @generated from field: optional double leaves_in_ms = 20;
+   */
+  leavesInMs?: number | undefined;
+
+  /**
+   * @generated from field: repeated millrace.v1.CopyFailed copies_failed = 21;
+   */
+  copiesFailed: CopyFailed[];
 };
 
 /**
@@ -150,6 +162,30 @@ export const WorkerReport_OfferSchema: GenMessage<WorkerReport_Offer> = /*@__PUR
   messageDesc(file_millrace_v1_worker, 0, 1);
 
 /**
+ * A map output of which no copy could be made here.
+ *
+ * @generated from message millrace.v1.CopyFailed
+ */
+export type CopyFailed = Message<"millrace.v1.CopyFailed"> & {
+  /**
+   * @generated from field: millrace.v1.AttemptId attempt = 1;
+   */
+  attempt?: AttemptId | undefined;
+
+  /**
+   * @generated from field: string why = 2;
+   */
+  why: string;
+};
+
+/**
+ * Describes the message millrace.v1.CopyFailed.
+ * Use `create(CopyFailedSchema)` to create a new message.
+ */
+export const CopyFailedSchema: GenMessage<CopyFailed> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_worker, 1);
+
+/**
  * What the code of an attempt did after the attempt had ended.
  *
  * @generated from message millrace.v1.LateCall
@@ -171,7 +207,7 @@ export type LateCall = Message<"millrace.v1.LateCall"> & {
  * Use `create(LateCallSchema)` to create a new message.
  */
 export const LateCallSchema: GenMessage<LateCall> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_worker, 1);
+  messageDesc(file_millrace_v1_worker, 2);
 
 /**
  * @generated from message millrace.v1.RunningAttempt
@@ -213,6 +249,13 @@ export type RunningAttempt = Message<"millrace.v1.RunningAttempt"> & {
    * @generated from field: optional string key = 7;
    */
   key?: string | undefined;
+
+  /**
+   * Its worker has a checkpoint of the task.
+   *
+   * @generated from field: bool has_checkpoint = 8;
+   */
+  hasCheckpoint: boolean;
 };
 
 /**
@@ -220,7 +263,7 @@ export type RunningAttempt = Message<"millrace.v1.RunningAttempt"> & {
  * Use `create(RunningAttemptSchema)` to create a new message.
  */
 export const RunningAttemptSchema: GenMessage<RunningAttempt> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_worker, 2);
+  messageDesc(file_millrace_v1_worker, 3);
 
 /**
  * @generated from message millrace.v1.WorkerOrders
@@ -272,6 +315,25 @@ export type WorkerOrders = Message<"millrace.v1.WorkerOrders"> & {
    * @generated from field: repeated string stop_why = 9;
    */
   stopWhy: string[];
+
+  /**
+   * With `drain`: how long it may stay.
+   *
+   * @generated from field: optional double drain_within_ms = 20;
+   */
+  drainWithinMs?: number | undefined;
+
+  /**
+   * @generated from field: repeated millrace.v1.CopyOrder copy = 21;
+   */
+  copy: CopyOrder[];
+
+  /**
+   * It drains, and nothing that lies with it is needed any more.
+   *
+   * @generated from field: bool may_leave = 22;
+   */
+  mayLeave: boolean;
 };
 
 /**
@@ -279,7 +341,41 @@ export type WorkerOrders = Message<"millrace.v1.WorkerOrders"> & {
  * Use `create(WorkerOrdersSchema)` to create a new message.
  */
 export const WorkerOrdersSchema: GenMessage<WorkerOrders> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_worker, 3);
+  messageDesc(file_millrace_v1_worker, 4);
+
+/**
+ * A map output to hold a copy of, as its holder leaves.
+ *
+ * @generated from message millrace.v1.CopyOrder
+ */
+export type CopyOrder = Message<"millrace.v1.CopyOrder"> & {
+  /**
+   * @generated from field: millrace.v1.RunRef run = 1;
+   */
+  run?: RunRef | undefined;
+
+  /**
+   * @generated from field: fixed64 emission_digest = 2;
+   */
+  emissionDigest: bigint;
+
+  /**
+   * @generated from field: string from = 3;
+   */
+  from: string;
+
+  /**
+   * @generated from field: string address = 4;
+   */
+  address: string;
+};
+
+/**
+ * Describes the message millrace.v1.CopyOrder.
+ * Use `create(CopyOrderSchema)` to create a new message.
+ */
+export const CopyOrderSchema: GenMessage<CopyOrder> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_worker, 5);
 
 /**
  * @generated from message millrace.v1.Holders
@@ -316,7 +412,7 @@ export type Holders = Message<"millrace.v1.Holders"> & {
  * Use `create(HoldersSchema)` to create a new message.
  */
 export const HoldersSchema: GenMessage<Holders> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_worker, 4);
+  messageDesc(file_millrace_v1_worker, 6);
 
 /**
  * @generated from message millrace.v1.Holder
@@ -343,5 +439,5 @@ export type Holder = Message<"millrace.v1.Holder"> & {
  * Use `create(HolderSchema)` to create a new message.
  */
 export const HolderSchema: GenMessage<Holder> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_worker, 5);
+  messageDesc(file_millrace_v1_worker, 7);
 

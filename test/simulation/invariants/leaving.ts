@@ -1,0 +1,44 @@
+// I18 in part, of workers that leave: none is told that it may while a reduce that its master counts on reads from it.
+import type { AttemptId } from "../../../src/base/ids.ts";
+import type { WorkerOrders, WorkerReport } from "../../../src/protocol/messages.ts";
+import type { Fact } from "../../../src/schedule/facts.ts";
+import { attemptKey } from "../../../src/schedule/state/task.ts";
+import type { MasterLife, WorkerLife } from "../../../src/sim/scene.ts";
+import type { RunAttempt } from "../../../src/slot/messages.ts";
+import type { Invariant } from "../checks.ts";
+import type { OracleWorld } from "../world.ts";
+
+export class Leaving implements Invariant {
+  readonly #world: OracleWorld;
+  /** The workers that reduces were given to read from, by reader and attempt. */
+  readonly #reading = new Map<string, ReadonlySet<string>>();
+
+  constructor(world: OracleWorld) {
+    this.#world = world;
+  }
+
+  started({ id }: WorkerLife, { assignment, remote }: RunAttempt): void {
+    const { attempt } = assignment;
+    if (attempt.phase !== "reduce") return;
+    this.#reading.set(`${id} ${attemptKey(attempt)}`, new Set(remote.map(({ worker }) => worker)));
+  }
+
+  ended({ id }: WorkerLife, attempt: AttemptId): void {
+    this.#reading.delete(`${id} ${attemptKey(attempt)}`);
+  }
+
+  told(facts: readonly Fact[]): void {
+    for (const { kind } of facts) if (kind === "map-output-moved") this.#world.sightings.saw("map output moved");
+  }
+
+  answered({ cluster }: MasterLife, { worker }: WorkerReport, orders: WorkerOrders): void {
+    if (orders.mayLeave !== true || cluster === undefined) return;
+    this.#world.sightings.saw("worker released");
+    for (const { id, attempts } of cluster.workers.values()) {
+      for (const [key, { state }] of attempts) {
+        if (state === "running" && this.#reading.get(`${id} ${key}`)?.has(worker) === true)
+          this.#world.violate("I18", `${worker} may leave, and ${key} on ${id} reads from it`);
+      }
+    }
+  }
+}
