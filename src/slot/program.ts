@@ -8,6 +8,7 @@ import { systemClock } from "../base/system/clock.ts";
 import { failpoint } from "../base/system/failpoint.ts";
 import type { Checkpoints } from "../checkpoint/checkpoint.ts";
 import { CheckpointFolders, type RunPlace } from "../checkpoint/folders.ts";
+import { InterruptingCheckpoints } from "../checkpoint/interrupting.ts";
 import { workDigest } from "../checkpoint/work-digest.ts";
 import type { JobDefinition } from "../job/definition.ts";
 import { describeLoaded, installMillrace, loadJob } from "../job/load/load.ts";
@@ -48,6 +49,8 @@ export interface SlotConfig {
   readonly agent: number;
   /** Default "auto". */
   readonly combining?: Combining | undefined;
+  /** Each map task is interrupted once behind a checkpoint (checkpoint/interrupting.ts). Default false. */
+  readonly interrupting?: boolean | undefined;
 }
 
 interface Attempt {
@@ -216,7 +219,7 @@ export class SlotProgram {
       storage: stoppable(this.#storage, stop.signal),
       kernel,
       runs,
-      checkpoints: checkpointsOf(request, runs),
+      checkpoints: checkpointsOf(request, runs, this.#config.interrupting === true),
       status: {
         write: (status) => {
           if (status.phase !== "fetch") this.#last = attempt;
@@ -312,20 +315,24 @@ function tierOf(request: RunAttempt) {
 }
 
 /** Undefined where the job is to have none. */
-function checkpointsOf(request: RunAttempt, runs: RunFiles): Checkpoints | undefined {
+function checkpointsOf(request: RunAttempt, runs: RunFiles, interrupting: boolean): Checkpoints | undefined {
   const { assignment, diskDirectory, checkpoints, memoryDirectory } = request;
   const { checkpointMs } = assignment.spec;
   if (checkpointMs === 0 || checkpoints === undefined) return undefined;
   const places: [RunPlace, ...RunPlace[]] = [{ runs: diskDirectory, checkpoints: checkpoints.disk }];
   if (memoryDirectory !== undefined && checkpoints.memory !== undefined)
     places.push({ runs: memoryDirectory, checkpoints: checkpoints.memory });
-  return new CheckpointFolders({
+  const folders = new CheckpointFolders({
     attempt: assignment.attempt,
     work: workDigest(assignment),
     intervalMs: checkpointMs,
     places,
     open: (path) => runs.open(path),
   });
+  if (!interrupting || assignment.attempt.phase !== "map") return folders;
+  // Not behind the same one in all tasks.
+  const at = 1 + (assignment.attempt.index % 2);
+  return new InterruptingCheckpoints(folders, at, () => process.kill(process.pid, "SIGKILL"));
 }
 
 function inputsOf(request: RunAttempt): ReduceInputs | undefined {

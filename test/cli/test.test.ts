@@ -193,7 +193,7 @@ export default defineJob({
   expect(advice).toContainEqual(expect.stringMatching(/^part-m-00000\.txt, byte \d+ \(line \d+\)$/));
 });
 
-test("state kept from record to record: wrong with other splits, also in fresh processes", async () => {
+test("state kept from record to record: wrong with other splits, also in fresh processes, and once interrupted", async () => {
   write(
     "numbered.ts",
     `import { defineJob, text, uint, tsv, utf8 } from "millrace";
@@ -211,6 +211,10 @@ export default defineJob({
   );
   expect(checks.get("once more, everything as before")?.outcome).toBe("ok");
   expect(failed.filter((name) => name.includes("process of its own"))).toHaveLength(1);
+  expect(checks.get("each map task interrupted, and gone on with behind a checkpoint")).toMatchObject({
+    outcome: "failed",
+    note: expect.stringMatching(/1 map task, 1 gone on with/),
+  });
 });
 
 test("a record that map throws on is the user's error with its place, not a difference", async () => {

@@ -286,6 +286,7 @@ function runCheck(run: WholeRun): Check {
 
 function tasksText({ view }: Extract<WholeRun, { readonly kind: "succeeded" }>): string {
   const { map, reduce } = view.tasks;
-  const maps = formatCounted(map.total, "map task");
+  const { resumed } = view.stats.map;
+  const maps = `${formatCounted(map.total, "map task")}${resumed === 0 ? "" : `, ${resumed} gone on with`}`;
   return reduce.total === 0 ? maps : `${maps}, ${formatCounted(reduce.total, "reduce task")}`;
 }

@@ -8,7 +8,7 @@ export interface Variant {
   readonly name: string;
   readonly settings: Settings;
   /** What changes, for `meaningOf`. "shared": there are more tasks, and some of them share a process. */
-  readonly about: "again" | "fresh" | "shared" | "memory" | "combining";
+  readonly about: "again" | "fresh" | "shared" | "memory" | "combining" | "interrupted";
   /** Why this variant is skipped; left out: it is run. */
   readonly skip?: string;
 }
@@ -60,6 +60,12 @@ export function variantsOf(
       about: "memory",
       settings: { ...usual, slots, memoryBytes: slots * limits.slotMemoryBytesMin },
     },
+    {
+      name: "each map task interrupted, and gone on with behind a checkpoint",
+      about: "interrupted",
+      settings: { ...usual, experiment: { ...usual.experiment, interrupting: true } },
+      ...(description.mapOnly && { skip: "a map-only job makes no checkpoints" }),
+    },
     combining("always"),
     combining("never"),
   ];
@@ -90,6 +96,8 @@ export function meaningOf(about: Variant["about"], findings: Findings): string {
       return freshIsRight
         ? "Each task in a process of its own gave the usual result, so one finds what another has left: a variable of the module, or a file. What setup returns is made again for each task; keep it there, as ctx.state."
         : `Usually: map keeps something from one record to the next, ${hasCombine ? "combine is not associative, " : ""}or tasks share a file.`;
+    case "interrupted":
+      return "Usually: map keeps something from one record to the next. Behind a checkpoint it is called in another process, in which only setup has run.";
     case "combining":
       return "Usually: combine is not associative, or reduce counts on how often it was called. Values may come to reduce as map emitted them, all combined into one, or anything between.";
   }

@@ -1,4 +1,5 @@
 // One run of the job by the engine that `millrace run` uses, with settings that must not change its result.
+import { limits } from "../../base/limits.ts";
 import { type Experiment, type LocalEngine, openLocal, type SubmitOptions } from "../../engine/local/open.ts";
 import type { FailureText } from "../../protocol/messages.ts";
 import type { JobView } from "../../protocol/view.ts";
@@ -38,7 +39,8 @@ export async function wholeRun(options: WholeRunOptions, settings: Settings): Pr
   // A run without an output keeps nothing for --resume.
   const engine = await openLocal({ module, environment, workDir: folder, slots, memoryBytes, experiment, signal });
   try {
-    const view = await toTheEnd(engine, { ...submit, ...(splitBytes !== undefined && { splitBytes }) }, signal);
+    const own = { ...submit, ...(splitBytes !== undefined && { splitBytes }), ...interrupted(submit, experiment) };
+    const view = await toTheEnd(engine, own, signal);
     if (view.state === "succeeded") {
       await engine.stop();
       const published = await readPublished(engine.storage, engine.destination, engine.description);
@@ -51,6 +53,12 @@ export async function wholeRun(options: WholeRunOptions, settings: Settings): Pr
     await engine.close();
     throw error;
   }
+}
+
+/** An interruption counts as a try at the task. */
+function interrupted(submit: SubmitOptions, { interrupting }: Experiment): Partial<SubmitOptions> {
+  if (interrupting !== true) return {};
+  return { checkpointMs: limits.checkpointMs, attempts: (submit.attempts ?? limits.attemptsMax) + 1 };
 }
 
 async function toTheEnd(engine: LocalEngine, submit: SubmitOptions, signal: AbortSignal): Promise<JobView> {

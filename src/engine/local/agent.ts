@@ -57,6 +57,7 @@ export function startLocalAgent(parts: LocalAgentParts): Agent {
         clock: systemClock,
         onLate,
         combining: options.experiment?.combining,
+        interrupting: options.experiment?.interrupting,
         ...(options.onOutput === undefined ? {} : { onOutput: options.onOutput }),
       }),
     bundle: async () => parts.bundle(),

@@ -46,6 +46,8 @@ export interface Experiment {
   readonly reuseSlots?: false;
   readonly order?: SchedulerOptions["order"];
   readonly combining?: Combining;
+  /** True: each map task is interrupted once behind a checkpoint, and goes on in another process. Default: none is. */
+  readonly interrupting?: true;
   /** The value of `ctx.startedAt` (ISO 8601), so that runs that are compared agree on it. Default: now. */
   readonly startedAt?: string;
 }

@@ -206,7 +206,7 @@ export interface Task {
   checkpointAt: Worker | undefined;
   /** Until then it waits for that worker to have room. */
   waitsUntil: Instant;
-  /** Its next attempt is best there: it holds a checkpoint (attempt.ts), or runs out of others' reach (unreachable.ts). */
+  /** Its next attempt is best there: it has a checkpoint (attempt.ts), or runs out of others' reach (unreachable.ts). */
   prefer: Worker | undefined;
   /** How often a reduce was moved because its worker could not reach another (unreachable.ts). */
   moves: number;

@@ -96,6 +96,7 @@ class WorkerAgent implements Agent {
       this.#runs.keep(run);
       this.#jobs.note(run.writtenBy);
     }
+    for (const job of options.leftJobs ?? []) this.#jobs.noteJob(job);
     this.#coolDown = new CoolDown({
       clock,
       ms: options.coolDownMs,

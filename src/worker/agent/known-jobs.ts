@@ -30,6 +30,11 @@ export class KnownJobs {
     seen.add(attemptName(attempt));
   }
 
+  /** Notes that something of the job lies here. */
+  noteJob(job: JobId): void {
+    if (!this.#seen.has(job)) this.#seen.set(job, new Set());
+  }
+
   /** Whether the answer to the report with this sequence may start the attempt. */
   mayStart(attempt: AttemptId, sequence: number): boolean {
     const discardedAt = this.#discarded.get(attempt.job);

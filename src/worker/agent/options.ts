@@ -83,6 +83,8 @@ export interface AgentOptions {
   readonly copyRun?: CopyRun;
   /** Verified runs that an earlier life has left. Default: none. */
   readonly offered?: WorkerReport["offered"];
+  /** Jobs of which an earlier life has left something else: the master says which of them are over. Default: none. */
+  readonly leftJobs?: readonly JobId[];
   /** Bytes of memory that a process holds, for tests. Default: asks the system. */
   readonly residentBytes?: (pid: number) => number | undefined;
 }

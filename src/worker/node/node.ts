@@ -29,6 +29,7 @@ import { type Agent, startAgent } from "../agent/agent.ts";
 import { JobNeeds } from "../agent/job-needs.ts";
 import { FileRunStore } from "../disk/file-run-store.ts";
 import { JobLogs } from "../disk/job-logs.ts";
+import { jobsWithCheckpoints } from "../disk/left-checkpoints.ts";
 import { findOffered } from "../disk/offered.ts";
 import { openWorkerDirectory, type WorkerDirectory } from "../disk/worker-directory.ts";
 import { type Budget, planBudget } from "../slots/budget.ts";
@@ -231,6 +232,7 @@ class Node implements WorkerNode {
       coolDownMs: (failures) => Math.min(coolDown.mostMs, coolDown.firstMs * 2 ** (failures - 1)),
       who: `worker ${this.id} (on ${hostname()})`,
       offered,
+      leftJobs: jobsWithCheckpoints(this.#directory.work.checkpoints),
       onStart: ({ attempt }) => logBegun(this.#log, attempt),
       onEnd: (attempt, result) => {
         this.#metrics.attempt(result);

@@ -50,6 +50,8 @@ export interface SlotOptions {
   readonly openLog?: ((attempt: AttemptId) => LogFile) | undefined;
   /** When combine is called. Default "auto". */
   readonly combining?: Combining | undefined;
+  /** Each map task is interrupted once behind a checkpoint. Default false. */
+  readonly interrupting?: boolean | undefined;
   /** Called with what attempts print, as it comes, in addition to the log file. */
   readonly onOutput?: (attempt: AttemptId | undefined, bytes: Buffer) => void;
   /**
@@ -105,6 +107,7 @@ export class Slot implements TaskSlot {
       windowBytesMax: windowBytesOf(budget),
       agent: process.pid,
       combining: options.combining,
+      interrupting: options.interrupting,
     };
     this.#child = options.process ?? startSlotProcess(options.program, budget.heapMiB);
     this.ended = this.#untilEnded();
