@@ -13,6 +13,12 @@ export interface Hosts {
   run(host: string, code: string): Promise<{ readonly output: string; readonly failed: string | undefined }>;
   /** A service as its unit says; resolves when it has printed `ready`. */
   start(host: string, command: string): Promise<Service>;
+  /** From now on no packet of `from` reaches `to`, and nothing says so: one way. Both ways are two cuts. */
+  cut(from: string, to: string): void;
+  /** Takes all cuts away. */
+  mend(): void;
+  /** Packets that cuts have swallowed so far. */
+  swallowed(): number;
   close(): void;
 }
 
@@ -30,6 +36,10 @@ export const hostsMissing = (() => {
   ]);
   return tried.status === 0 ? undefined : "network namespaces can't be made here";
 })();
+
+/** The hardware address that packets of a cut are sent to. */
+const sinkAddress = "02:00:00:00:77:01";
+const noFlood = ["flood", "off", "bcast_flood", "off", "mcast_flood", "off"];
 
 export function openHosts(names: readonly string[]): Hosts {
   const root = mkdtempSync(join(tmpdir(), "millrace-hosts-"));
@@ -69,6 +79,8 @@ exec ip netns exec ${id}-$host unshare -m --propagation private bash -c '
     NO_COLOR: "1",
   };
   const ip = (...words: string[]) => execFileSync("ip", words, { stdio: "pipe" });
+  const address = (name: string) => `10.77.0.${names.indexOf(name) + 1}`;
+  const cuts: { readonly from: string; readonly to: string }[] = [];
   const close = () => {
     for (const name of [...names, "hub"]) {
       const found = spawnSync("ip", ["netns", "pids", space(name)], { encoding: "utf8" });
@@ -85,8 +97,17 @@ exec ip netns exec ${id}-$host unshare -m --propagation private bash -c '
   };
   try {
     ip("netns", "add", hub);
-    ip("-n", hub, "link", "add", "br0", "type", "bridge");
+    ip("-n", hub, "link", "add", "br0", "type", "bridge", "mcast_snooping", "0");
+    ip("-n", hub, "link", "set", "br0", "addrgenmode", "none");
     ip("-n", hub, "link", "set", "br0", "up");
+    // Where packets of a cut go: an interface without an address counts and drops them. Nothing else is sent to it: the
+    // bridge floods nothing there, and neither has an address of its own to announce.
+    ip("-n", hub, "link", "add", "drain", "type", "veth", "peer", "name", "sink", "address", sinkAddress);
+    for (const end of ["drain", "sink"]) ip("-n", hub, "link", "set", end, "addrgenmode", "none");
+    ip("-n", hub, "link", "set", "drain", "master", "br0", "up");
+    ip("-n", hub, "link", "set", "drain", "type", "bridge_slave", ...noFlood);
+    ip("netns", "exec", hub, "bridge", "fdb", "replace", sinkAddress, "dev", "drain", "master", "static");
+    ip("-n", hub, "link", "set", "sink", "up");
     for (const [i, name] of names.entries()) {
       mkdirSync(join(root, name, "millrace"), { recursive: true });
       ip("netns", "add", space(name));
@@ -122,6 +143,19 @@ exec ip netns exec ${id}-$host unshare -m --propagation private bash -c '
         });
         void ended.then((code) => reject(new Error(`${command} ended with ${code} before it was ready:\n${output}`)));
       });
+    },
+    cut(from, to) {
+      ip("-n", space(from), "neigh", "replace", address(to), "lladdr", sinkAddress, "dev", "eth0", "nud", "permanent");
+      cuts.push({ from, to });
+    },
+    mend() {
+      for (const { from, to } of cuts.splice(0)) ip("-n", space(from), "neigh", "del", address(to), "dev", "eth0");
+    },
+    swallowed() {
+      const [sink] = JSON.parse(ip("-n", hub, "-s", "-j", "link", "show", "sink").toString()) as [
+        { readonly stats64: { readonly rx: { readonly packets: number } } },
+      ];
+      return sink.stats64.rx.packets;
     },
     close,
   };
