@@ -40,6 +40,7 @@ const keywords = [
 /** Options of other programs that are named: Node's, the compiler's, and those of package managers. */
 const foreign = new Set([
   "--quota-backend-bytes", // of etcd
+  "--max-txn-ops", // of etcd
   "--pretty",
   "--max-old-space-size",
   "--interrupt-budget",

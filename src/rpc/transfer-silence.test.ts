@@ -128,7 +128,7 @@ describe("fault 54: a master that stops in the middle of a blob", () => {
   const sha256 = createHash("sha256").update("blob").digest("hex");
   const blobs = () => {
     const access = { token: new Secret("t".repeat(43)), ca: undefined };
-    const line = new Line(`http://127.0.0.1:${port}`, { ...access, pingMs: 1000 });
+    const line = new Line(`http://127.0.0.1:${port}`, { token: access.token, tls: {}, pingMs: 1000 });
     return blobClient({
       ...access,
       line: () => line,

@@ -16,6 +16,7 @@ import { hasEnded, type JobState } from "../../protocol/view.ts";
 import { fromHistoryEvent, fromLogChunk, fromWelcome, toHello, toSubmission } from "../../wire/convert-service.ts";
 import { fromClusterView, fromJobView } from "../../wire/convert-view.ts";
 import { fromOrders, toReport } from "../../wire/convert-worker.ts";
+import { clientTls } from "../access/tls.ts";
 import type { Secret } from "../access/token-digest.ts";
 import { parseAddresses } from "./address.ts";
 import { backOffMs } from "./back-off.ts";
@@ -73,9 +74,11 @@ class Remote implements RemoteMaster {
     this.#options = options;
     const { token, ca } = options;
     this.#pingMs = options.pingMs ?? defaultPingMs;
+    // Also where no address is of https: a file that is given is there.
+    const tls = clientTls(ca);
     this.#masters = new Masters(
       parseAddresses(options.address),
-      (address) => new Line(address, { token, ca, pingMs: this.#pingMs }),
+      (address) => new Line(address, { token, tls, pingMs: this.#pingMs }),
     );
     this.blobs = blobClient({
       line: () => this.#masters.current,

@@ -1,16 +1,17 @@
 // One master as a client reaches it: an address, the HTTP/2 connection to it, and what it has said in its greeting.
+import type { SecureContextOptions } from "node:tls";
 import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { limits } from "../../base/limits.ts";
 import type { Welcome } from "../../protocol/services.ts";
 import { Jobs, Workers } from "../../wire/gen/millrace/v1/service_pb.ts";
-import { clientTls } from "../access/tls.ts";
 import type { Secret } from "../access/token-digest.ts";
 import { Session } from "./session.ts";
 
 export interface LineOptions {
   readonly token: Secret;
-  readonly ca: string | undefined;
+  /** For addresses of https. */
+  readonly tls: SecureContextOptions;
   readonly pingMs: number;
 }
 
@@ -23,9 +24,9 @@ export class Line {
   welcome: Promise<Welcome> | undefined;
 
   /** `address` is an origin, such as "https://m1:7070". */
-  constructor(address: string, { token, ca, pingMs }: LineOptions) {
+  constructor(address: string, { token, tls, pingMs }: LineOptions) {
     this.address = address;
-    this.session = new Session({ authority: address, tls: address.startsWith("https:") ? clientTls(ca) : {}, pingMs });
+    this.session = new Session({ authority: address, tls: address.startsWith("https:") ? tls : {}, pingMs });
     const bearer: Interceptor = (next) => (request) => {
       request.header.set("authorization", `Bearer ${token.reveal()}`);
       return next(request);

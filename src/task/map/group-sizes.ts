@@ -23,8 +23,12 @@ const walkedBytesMax = 8 * KiB;
 /** One pair in this many bytes that are walked through is counted, and at least this many of a batch. */
 const bytesPerSample = 1 * KiB;
 const samplesPerBatch = 16;
-/** This many of the first batch, half as many of the second, and so on: small tasks would have few samples. */
-const samplesOfFirstBatch = 128;
+/**
+ * This many of the first batch, half as many of the second, and so on: small tasks would have few samples. A quarter
+ * where a task has more input than that, and so many batches.
+ */
+const samplesOfFirstBatch = 512;
+const largeInputBytes = 1024 * KiB;
 /** An estimate of fewer samples is none: with this many its error is a quarter, two times in three. */
 const samplesMin = 16;
 /** Keys that are counted at the same time. With this many, those with no more pairs than the mean are forgotten. */
@@ -50,6 +54,7 @@ export class GroupSizes {
   readonly #shapes: readonly PartShape[] | undefined;
   /** Bytes in front of each pair of a batch. */
   readonly #header: number;
+  readonly #samplesOfFirst: number;
   #random: number;
   /** By key, one character per byte. */
   readonly #counts = new Map<string, Count>();
@@ -71,8 +76,11 @@ export class GroupSizes {
   #arena: Uint8Array = new Uint8Array(0);
   #buffer = asBuffer(this.#arena);
 
-  /** The same `seed` looks at the same pairs, so that each attempt at a task says the same. */
-  constructor(shapes: readonly PartShape[] | undefined, header: number, seed: number) {
+  /**
+   * The same `seed` and `inputBytes` of the task look at the same pairs, so that each attempt at a task says the same.
+   */
+  constructor(shapes: readonly PartShape[] | undefined, header: number, seed: number, inputBytes = 0) {
+    this.#samplesOfFirst = inputBytes > largeInputBytes ? samplesOfFirstBatch / 4 : samplesOfFirstBatch;
     this.#shapes = shapes;
     this.#header = header;
     this.#random = (Math.imul(seed + 1, 0x9e3779b1) >>> 0) | 1;
@@ -93,7 +101,7 @@ export class GroupSizes {
       end - at,
       Math.max(walkedBytesMin, Math.min(walkedBytesMax, Math.floor((end - at) * walkedPart))),
     );
-    const samples = Math.max(samplesPerBatch, walked / bytesPerSample, samplesOfFirstBatch / this.#looks);
+    const samples = Math.max(samplesPerBatch, walked / bytesPerSample, this.#samplesOfFirst / this.#looks);
     const stride = Math.max(1, Math.round(walked / this.#meanPairBytes / samples));
     this.#walk(bytes, at, at + walked, stride, (batches * stride * (end - at)) / walked);
   }

@@ -22,6 +22,8 @@ import type { PutAside } from "./put-aside.ts";
 export interface MapSideOptions {
   readonly job: JobDefinition;
   readonly attempt: AttemptId;
+  /** The size of the task's split. Default 0. */
+  readonly inputBytes?: number;
   /** The number of partitions; 0 for a map-only job. */
   readonly partitions: number;
   readonly boundaries: readonly Uint8Array[];
@@ -92,7 +94,7 @@ export class MapSide {
     const header = encoder.choose === undefined ? 0 : partitionBytes;
     const shapes = job.reduce === undefined ? undefined : job.group?.shapes;
     const isCounted = collecting.fold !== undefined && !isCounting(job);
-    const sizes = isCounted ? new GroupSizes(shapes, header, attempt.index) : undefined;
+    const sizes = isCounted ? new GroupSizes(shapes, header, attempt.index, options.inputBytes) : undefined;
     const target = sizes === undefined ? collector : lookedAt(collector, sizes);
     this.#pairs = { encoder, collector, target, emitter: createEmitter(encoder, target), sizes };
   }

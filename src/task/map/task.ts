@@ -126,6 +126,7 @@ class MapAttempt {
     this.#side = new MapSide({
       job,
       attempt,
+      inputBytes: work.split.reduce((bytes, { start, end }) => bytes + end - start, 0),
       partitions: work.partitions,
       boundaries: work.boundaries,
       kernel,
