@@ -24,8 +24,8 @@ const walkedBytesMax = 8 * KiB;
 const bytesPerSample = 1 * KiB;
 const samplesPerBatch = 16;
 /**
- * This many of the first batch, half as many of the second, and so on: small tasks would have few samples. A quarter
- * where a task has more input than that, and so many batches.
+ * This many of the first batch, half as many of the second, and so on: small tasks would have few samples. Half of it
+ * where a task has more input than that, which is in more batches.
  */
 const samplesOfFirstBatch = 512;
 const largeInputBytes = 1024 * KiB;
@@ -80,7 +80,7 @@ export class GroupSizes {
    * The same `seed` and `inputBytes` of the task look at the same pairs, so that each attempt at a task says the same.
    */
   constructor(shapes: readonly PartShape[] | undefined, header: number, seed: number, inputBytes = 0) {
-    this.#samplesOfFirst = inputBytes > largeInputBytes ? samplesOfFirstBatch / 4 : samplesOfFirstBatch;
+    this.#samplesOfFirst = inputBytes > largeInputBytes ? samplesOfFirstBatch / 2 : samplesOfFirstBatch;
     this.#shapes = shapes;
     this.#header = header;
     this.#random = (Math.imul(seed + 1, 0x9e3779b1) >>> 0) | 1;
