@@ -116,17 +116,17 @@ function noteDeathThere(cluster: Cluster, { task, worker }: Attempt): void {
 /** Does the map again that wrote the segment, if it is still the winner. The reduce is not charged. */
 function segmentLost(cluster: Cluster, attempt: Attempt, reason: Of<"segment-lost">): void {
   const { error, map, how, others = [] } = reason;
-  const { task, worker, mapVersion } = attempt;
+  const { task, worker } = attempt;
   const { job } = task;
   const lost = taskOf(job, "map", map.index);
   if (lost?.winner !== undefined && sameAttempt(lost.winner.attempt, map)) {
     const holder = cluster.workers.get(lost.winner.worker);
-    const isOldNews = !isDone(lost) || (mapVersion !== undefined && mapVersion < lost.placedAt);
-    if (!isOldNews && how === "unreachable" && judgeUnreachable(cluster, attempt, holder) === "move") {
+    const isNews = isDone(lost) && isAboutItsPlace(attempt, lost);
+    if (isNews && how === "unreachable" && judgeUnreachable(cluster, attempt, holder) === "move") {
       requeue(cluster, task, worker);
       return;
     }
-    if (!isOldNews) giveUpRuns(cluster, { lost, holder }, how, error);
+    if (isNews) giveUpRuns(cluster, { lost, holder }, how, error);
     if (how !== "unreachable") giveUpOthers(cluster, attempt, others, how, error);
     requeue(cluster, task);
     return;
@@ -139,19 +139,29 @@ function segmentLost(cluster: Cluster, attempt: Attempt, reason: Of<"segment-los
   requeue(cluster, task);
 }
 
+/**
+ * Whether an attempt that could not read a map output looked for it where it lies now. What an earlier master started
+ * may have looked at any of its places, so it says nothing about an output that has moved (simulation, seed 2378: it
+ * missed the holder of before, and the new one, which was well, lost all its outputs).
+ */
+function isAboutItsPlace({ mapVersion }: Attempt, map: Task): boolean {
+  return mapVersion === undefined ? map.placements <= 1 : mapVersion >= map.placedAt;
+}
+
 /** Gives up the other outputs that it found missing or corrupt: each of them alone would cost another attempt. */
 function giveUpOthers(
   cluster: Cluster,
-  { task, mapVersion }: Attempt,
+  attempt: Attempt,
   others: readonly AttemptId[],
   how: "missing" | "corrupt",
   error: FailureText,
 ): void {
+  const { task } = attempt;
   for (const map of others) {
     if (!isActive(task.job)) return; // one of them was lost too often
     const lost = taskOf(task.job, "map", map.index);
     if (lost?.winner === undefined || !sameAttempt(lost.winner.attempt, map) || !isDone(lost)) continue;
-    if (mapVersion !== undefined && mapVersion < lost.placedAt) continue;
+    if (!isAboutItsPlace(attempt, lost)) continue;
     const holder = cluster.workers.get(lost.winner.worker);
     giveUpRuns(cluster, { lost, holder }, how, { ...error, message: `the output of ${attemptName(map)} is ${how}` });
   }

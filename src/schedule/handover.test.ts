@@ -1,6 +1,6 @@
 // What a worker that leaves hands over, to whom and in which order, and when it may go.
 import { expect, test } from "vitest";
-import { done, options, plan, report, spec } from "../../test/schedule/build.ts";
+import { done, failed, options, plan, report, spec, text } from "../../test/schedule/build.ts";
 import type { Assignment, AttemptDone, CopyOrder, WorkerReport } from "../protocol/messages.ts";
 import type { StoredRecord } from "../state/store.ts";
 import { createScheduler, recoverScheduler } from "./scheduler.ts";
@@ -157,6 +157,38 @@ test("a new master knows what was moved, and orders what is missing again; the t
   world.hear("w2", { slots: 1, slotsFree: 0 });
   expect(world.scheduler.ordersFor("w1")).toMatchObject({ drain: true, drainWithinMs: 100_000 });
   expect(indexes(world.copies("w2"))).toEqual([1]);
+});
+
+test("what a reduce of the master before could not read says nothing about an output that has moved since", () => {
+  for (const how of ["unreachable", "missing", "corrupt"] as const) {
+    for (const isMoved of [true, false]) {
+      const world = new World();
+      world.submit("j", 1, 2);
+      world.hear("w2", { slots: 1, slotsFree: 0 });
+      world.hear("w3", { slots: 1, slotsFree: 1 });
+      const [map] = world.started("w1");
+      world.hear("w1", { slotsFree: 0, finished: [done(map!)] });
+      const [reduce] = world.started("w3");
+      const running = [{ attempt: reduce!.attempt, records: 0, bytes: 0, idleMs: 0, runningMs: 1, at: undefined }];
+      world.hear("w3", { slots: 1, slotsFree: 0, running });
+      if (isMoved) {
+        world.hear("w1", { draining: true, slotsFree: 0 });
+        const orders = world.copies("w2");
+        world.hear("w2", { slots: 1, slotsFree: 0, offered: orders.map((order) => offerOf(order, "w2")) });
+      }
+      world.changeMaster();
+      world.hear("w1", { slotsFree: 0 });
+      world.hear("w2", { slots: 1, slotsFree: 0 });
+      world.hear("w3", { slots: 1, slotsFree: 0, running });
+      const loss = { kind: "segment-lost", map: map!.attempt, how, error: text("it could not be read") } as const;
+      world.hear("w3", { slots: 1, slotsFree: 1, finished: [failed(reduce!.attempt, loss)] });
+      const kinds = world.facts.map(({ kind }) => kind);
+      const isBelieved = kinds.includes(how === "unreachable" ? "holder-unreachable" : "map-output-lost");
+      expect({ how, isMoved, isBelieved }).toEqual({ how, isMoved, isBelieved: !isMoved });
+      if (isMoved)
+        expect(world.started("w3").map(({ work }) => work)).toMatchObject([{ phase: "reduce", mapVersion: 2 }]);
+    }
+  }
 });
 
 test("a map that would not end before its worker leaves goes to another; one that would goes on", () => {

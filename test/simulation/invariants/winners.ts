@@ -18,7 +18,7 @@ export class Winners implements Invariant {
   /** Tasks of jobs that are not over, as stored: by job, then by "map-0000001". */
   readonly tasks = new Map<JobId, Map<string, TaskRecord>>();
   readonly #world: OracleWorld;
-  /** Map attempts whose output a reduce could not read. */
+  /** "… on w1": map attempts whose output a reduce could not read there. */
   readonly #missed = new Set<string>();
   /** When a master last took a report of a worker that was newer than those before. */
   readonly #heard = new Map<MasterLife, Map<string, { at: number; incarnation: number; sequence: number }>>();
@@ -56,7 +56,7 @@ export class Winners implements Invariant {
   }
 
   missed(map: AttemptId, how: "missing" | "corrupt" | "unreachable", holder: string): void {
-    this.#missed.add(fullName(map));
+    this.#missed.add(`${fullName(map)} on ${holder}`);
     if (how === "unreachable") this.#unreachable.add(`${fullName(map)} on ${holder}`);
   }
 
@@ -147,7 +147,7 @@ export class Winners implements Invariant {
   /** Where one output of a worker can't be reached, none there can. */
   #isMissed(runLost: string, attempt: AttemptId, worker: string): boolean {
     const named = /the output of (\S+) is unreachable/.exec(runLost)?.[1];
-    return this.#missed.has(fullName(attempt)) || this.#unreachable.has(`${named} on ${worker}`);
+    return this.#missed.has(`${fullName(attempt)} on ${worker}`) || this.#unreachable.has(`${named} on ${worker}`);
   }
 
   /** A map has another digest since the version that it read. */
