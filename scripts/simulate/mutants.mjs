@@ -291,6 +291,11 @@ export const mutants = [
         "if (lost?.winner !== undefined && sameAttempt(lost.winner.attempt, map)) {",
         "if (lost?.winner !== undefined) {",
       ),
+      patch(
+        scheduler("failure"),
+        "return mapVersion === undefined ? map.placements <= 1 : mapVersion >= map.placedAt;",
+        "return true;",
+      ),
     ],
   },
   {
