@@ -144,6 +144,7 @@ class WorkerProcess implements WorkerLife, Endpoint {
       signal.removeEventListener("abort", turnAway);
       const orders = decodeOrders(bytes as Uint8Array);
       observer.heardOrders?.(this, orders);
+      if (orders.epoch < this.epochSeen) turnAway(); // as the product's client does
       this.epochSeen = Math.max(this.epochSeen, orders.epoch);
       return orders;
     } catch (error) {

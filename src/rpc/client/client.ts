@@ -69,6 +69,8 @@ class Remote implements RemoteMaster {
   #pingMs: number;
   #leaseMs: number = limits.leaseMs;
   #heardAt: number | undefined;
+  /** The highest epoch that orders were of. */
+  #epoch = 0;
 
   constructor(options: ConnectOptions) {
     this.#options = options;
@@ -113,6 +115,9 @@ class Remote implements RemoteMaster {
         const timeoutMs = this.#options.deadlineMs?.heartbeat ?? this.#leaseMs;
         const orders = fromOrders(await line.workers.heartbeat(toReport(report), { signal: live, timeoutMs }));
         this.#heardAt = this.#options.clock.now();
+        // A leader of before that has not noticed would be asked for ever, and the one that leads never.
+        if (orders.epoch < this.#epoch && walk.failed(line, undefined)) continue;
+        this.#epoch = Math.max(this.#epoch, orders.epoch);
         return orders;
       } catch (error) {
         const failure = this.#failed(error, live, line);

@@ -17,12 +17,15 @@ import { connectMaster } from "./client.ts";
 const token = new Secret("t".repeat(43));
 /** The name of the one that leads; undefined: none does. */
 let leader: string | undefined;
+/** The name of one that takes itself for the leader. */
+let deposed: string | undefined;
 let masters: Record<string, Listener>;
 let asked: string[];
 let client: RemoteMaster;
 
 beforeEach(() => {
   leader = undefined;
+  deposed = undefined;
   masters = {};
   asked = [];
 });
@@ -33,7 +36,7 @@ afterEach(async () => {
 
 function checkLeads(name: string): void {
   asked.push(name);
-  if (leader === name) return;
+  if (leader === name || deposed === name) return;
   const message = leader === undefined ? "no master leads now" : `${leader} leads, not ${name}`;
   throw new MillraceError("not-leader", message, { leader: leader && masters[leader]?.address });
 }
@@ -153,6 +156,21 @@ describe("of several masters", () => {
     expect(asked).toEqual(["a", "b"]);
     leader = "b";
     expect(await master.heartbeat(someReport, signal)).toEqual(someOrders);
+  });
+
+  it("a leader of before that has not noticed is left by workers that know a later one", async () => {
+    const ordersOf = (epoch: number) => ({ heartbeat: async () => ({ ...someOrders, epoch }) });
+    const addresses = [await start("a", ordersOf(7)), await start("b", ordersOf(8))];
+    const master = connect(addresses);
+    const { signal } = new AbortController();
+    leader = "b";
+    expect((await master.heartbeat(someReport, signal)).epoch).toBe(8);
+    [leader, deposed] = [undefined, "a"];
+    expect((await master.heartbeat(someReport, signal)).epoch).toBe(7);
+    leader = "b";
+    asked = [];
+    expect((await master.heartbeat(someReport, signal)).epoch).toBe(8);
+    expect(asked.at(-1)).toBe("b");
   });
 
   it("blobs go to the one that leads, and a put that fails is made again there", async () => {
