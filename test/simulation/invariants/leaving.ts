@@ -1,8 +1,10 @@
 // I18 in part, of workers that leave: none is told that it may while a reduce that its master counts on reads from it.
+// What lay on a disk that was lost is read by no one.
 import type { AttemptId } from "../../../src/base/ids.ts";
 import type { WorkerOrders, WorkerReport } from "../../../src/protocol/messages.ts";
 import type { Fact } from "../../../src/schedule/facts.ts";
 import { attemptKey } from "../../../src/schedule/state/task.ts";
+import type { Disk } from "../../../src/sim/disk.ts";
 import type { MasterLife, WorkerLife } from "../../../src/sim/scene.ts";
 import type { RunAttempt } from "../../../src/slot/messages.ts";
 import type { Invariant } from "../checks.ts";
@@ -10,8 +12,8 @@ import type { OracleWorld } from "../world.ts";
 
 export class Leaving implements Invariant {
   readonly #world: OracleWorld;
-  /** The workers that reduces were given to read from, by reader and attempt. */
-  readonly #reading = new Map<string, ReadonlySet<string>>();
+  /** The workers that reduces were given to read from, and their disks then, by reader and attempt. */
+  readonly #reading = new Map<string, ReadonlyMap<string, Disk | undefined>>();
 
   constructor(world: OracleWorld) {
     this.#world = world;
@@ -20,7 +22,10 @@ export class Leaving implements Invariant {
   started({ id }: WorkerLife, { assignment, remote }: RunAttempt): void {
     const { attempt } = assignment;
     if (attempt.phase !== "reduce") return;
-    this.#reading.set(`${id} ${attemptKey(attempt)}`, new Set(remote.map(({ worker }) => worker)));
+    this.#reading.set(
+      `${id} ${attemptKey(attempt)}`,
+      new Map(remote.map(({ worker }) => [worker, this.#diskOf(worker)])),
+    );
   }
 
   ended({ id }: WorkerLife, attempt: AttemptId): void {
@@ -36,9 +41,13 @@ export class Leaving implements Invariant {
     this.#world.sightings.saw("worker released");
     for (const { id, attempts } of cluster.workers.values()) {
       for (const [key, { state }] of attempts) {
-        if (state === "running" && this.#reading.get(`${id} ${key}`)?.has(worker) === true)
+        const disk = this.#reading.get(`${id} ${key}`)?.get(worker);
+        if (state === "running" && disk !== undefined && disk === this.#diskOf(worker))
           this.#world.violate("I18", `${worker} may leave, and ${key} on ${id} reads from it`);
       }
     }
+  }
+  #diskOf(worker: string): Disk | undefined {
+    return this.#world.workers.find(({ id }) => id === worker)?.disk;
   }
 }
