@@ -210,3 +210,41 @@ test("a map that would not end before its worker leaves goes to another; one tha
     });
   }
 });
+
+test("what a worker that leaves hands back, or takes with it, is not held against its task", () => {
+  for (const isSilent of [false, true]) {
+    const world = new World();
+    world.submit("j", 1, 1);
+    // More often than a task may fail for want of infrastructure.
+    for (let life = 0; life < options.infrastructureFailuresMax + 2; life++) {
+      const [name, next] = [`w${life + 1}`, `w${life + 2}`];
+      const now = life * (options.leaseMs + 1);
+      const [map] = world.started(name);
+      const running = [{ attempt: map!.attempt, records: 1, bytes: 10, idleMs: 0, runningMs: 9_000, at: undefined }];
+      world.hear(name, { slotsFree: 3, running }, now);
+      world.hear(name, { draining: true, slotsFree: 0, running }, now);
+      if (!isSilent) world.hear(name, { draining: true, slotsFree: 0 }, now);
+      const left = now + options.leaseMs + 1;
+      world.hear(next, {}, left);
+      expect({ isSilent, life, started: world.started(next).length }).toEqual({ isSilent, life, started: 1 });
+    }
+    const kinds = world.facts.map((fact) => (fact.kind === "attempt-failed" ? fact.failure : fact.kind));
+    expect(kinds).toContain(isSilent ? "attempt-lost" : "vanished");
+    expect(kinds).not.toContain("job-ended");
+  }
+});
+
+test("it goes to the worker that came last, as the one that was idle for longest may be the next to leave", () => {
+  const world = new World();
+  world.submit("j", 1, 1);
+  const [map] = world.started("w1");
+  const running = [{ attempt: map!.attempt, records: 1, bytes: 10, idleMs: 0, runningMs: 9_000, at: undefined }];
+  world.hear("w1", { slotsFree: 3, running });
+  world.hear("w2", {}, 1_000);
+  world.hear("w4", {}, 2_000);
+  world.hear("w3", {}, 3_000);
+  world.hear("w2", {}, 4_000);
+  world.hear("w1", { draining: true, slotsFree: 0, running }, 5_000);
+  world.hear("w1", { draining: true, slotsFree: 0 }, 6_000);
+  expect(["w2", "w3", "w4"].map((name) => world.started(name).length)).toEqual([0, 1, 0]);
+});

@@ -5,7 +5,7 @@
 import type { AttemptId, WorkerId } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { CopyFailed, CopyOrder } from "../protocol/messages.ts";
-import { requeue, revoke } from "./state/attempt.ts";
+import { leftBehind, revoke } from "./state/attempt.ts";
 import { note, tell } from "./state/cluster.ts";
 import { isActive, isOpen } from "./state/job.ts";
 import { isFit } from "./state/standing.ts";
@@ -105,7 +105,7 @@ function giveUpLate(cluster: Cluster, { attempts }: Worker, { until }: Handover)
     const leftMs = msLeftOf(attempt);
     if (leftMs === undefined || cluster.now + leftMs <= until) continue;
     revoke(cluster, attempt, "it would not end before its worker leaves");
-    requeue(cluster, attempt.task);
+    leftBehind(cluster, attempt);
   }
 }
 

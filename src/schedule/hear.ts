@@ -15,7 +15,7 @@ import { copiesFailed, copyEnded, endHandover, noteLeaving } from "./handover.ts
 import { takeLate } from "./late.ts";
 import { loseAttempts } from "./lease.ts";
 import { isWinners, loseRunsOfDead, restoreRunsOfSilent, takeOffers } from "./lost.ts";
-import { addAttempt, adoptable, release, requeue, revoke } from "./state/attempt.ts";
+import { addAttempt, adoptable, leftBehind, release, requeue, revoke } from "./state/attempt.ts";
 import { note, tell, watchLease } from "./state/cluster.ts";
 import { hasRoom, isActive, taskOf } from "./state/job.ts";
 import { endPenalty, forgiveFailures, noteFailureThere, noteFlap } from "./state/standing.ts";
@@ -117,6 +117,7 @@ function noteArrival(cluster: Cluster, worker: Worker, report: WorkerReport, isR
   else if (worker.sequence < 0) note(cluster, { kind: "worker-joined", ...about });
   else if (worker.isSilent) note(cluster, { kind: "worker-back", ...about });
   else return;
+  worker.cameAt = cluster.now;
   if (isReborn || worker.sequence >= 0) noteFlap(cluster, worker);
 }
 
@@ -267,7 +268,8 @@ function giveUpOn(cluster: Cluster, attempt: Attempt): void {
 
 /**
  * Called when a report does not list an attempt that it should: it was stopped as ordered, or has gone without a
- * result.
+ * result. A worker that leaves hands back what it has no time for, which is no failure: where all workers are replaced
+ * again and again, a task would be charged for each of them.
  */
 function vanish(cluster: Cluster, attempt: Attempt): void {
   const { state, task, worker } = attempt;
@@ -275,7 +277,8 @@ function vanish(cluster: Cluster, attempt: Attempt): void {
   if (state === "stopping") return;
   const error = plainText("io-error", `${nameOf(task)} was lost: ${worker.id} has no result of it`);
   note(cluster, { kind: "attempt-failed", attempt: attempt.id, worker: worker.id, failure: "vanished", error });
-  infrastructureFailed(cluster, attempt, error);
+  if (isLeaving(worker)) leftBehind(cluster, attempt);
+  else infrastructureFailed(cluster, attempt, error);
 }
 
 function checkTime(cluster: Cluster, attempt: Attempt, { idleMs, runningMs }: RunningAttempt): void {

@@ -7,11 +7,11 @@ import { infrastructureFailed } from "./failure.ts";
 import { plainText } from "./failure-text.ts";
 import { endHandover } from "./handover.ts";
 import { loseRunsOfSilent } from "./lost.ts";
-import { release, requeue } from "./state/attempt.ts";
+import { leftBehind, release, requeue } from "./state/attempt.ts";
 import { note, watch } from "./state/cluster.ts";
 import type { Cluster, Worker } from "./state/state.ts";
 import { nameOf } from "./state/task.ts";
-
+import { isLeaving } from "./state/worker.ts";
 import { forgetComplaints } from "./unreachable.ts";
 
 /** A worker that stays silent for this many leases is forgotten. */
@@ -69,6 +69,7 @@ export function loseAttempts(cluster: Cluster, worker: Worker, why: string): voi
     if (state === "stopping") continue;
     note(cluster, { kind: "attempt-lost", attempt: attempt.id, worker: worker.id, why });
     if (state === "assigned") requeue(cluster, task);
+    else if (isLeaving(worker)) leftBehind(cluster, attempt);
     else infrastructureFailed(cluster, attempt, plainText("io-error", `${nameOf(task)} was lost: ${why}`));
   }
   worker.strays = [];

@@ -112,12 +112,16 @@ function startNear(cluster: Cluster, job: Job): boolean {
   return false;
 }
 
-/** The first worker that has room and may have this task; undefined: there is none. */
+/**
+ * The first worker that has room and may have this task, of one that was left behind the newest; undefined: there is
+ * none.
+ */
 function chooseWorker(cluster: Cluster, task: Task): Worker | undefined {
   const { prefer } = task;
   if (prefer !== undefined && cluster.idle.has(prefer) && capacity(prefer) > 0 && !isRefused(cluster, prefer))
     return prefer;
   if (waitsFor(cluster, task)) return undefined;
+  let newest: Worker | undefined;
   let otherwise: Worker | undefined;
   for (const worker of cluster.idle) {
     if (capacity(worker) <= 0 || isRefused(cluster, worker)) {
@@ -125,10 +129,11 @@ function chooseWorker(cluster: Cluster, task: Task): Worker | undefined {
       continue;
     }
     if (isAvoided(cluster, task, worker) && hasOther(cluster, worker)) continue;
-    if (task.phase !== "reduce" || !isCutOff(cluster, worker)) return worker;
-    otherwise ??= worker;
+    if (task.phase === "reduce" && isCutOff(cluster, worker)) otherwise ??= worker;
+    else if (!task.isLeftBehind) return worker;
+    else if (newest === undefined || worker.cameAt > newest.cameAt) newest = worker;
   }
-  return otherwise;
+  return newest ?? otherwise;
 }
 
 /** Whether it waits for the worker that has a checkpoint of it, whose slot is being freed. */
@@ -146,6 +151,7 @@ export function start(cluster: Cluster, task: Task, worker: Worker): void {
   const id: AttemptId = { job: job.id, phase, index, epoch: cluster.epoch, attempt: cluster.attemptNumber++ };
   const assignment: Assignment = { attempt: id, spec: job.spec, careful: task.careful, work: workOf(task) };
   task.prefer = undefined;
+  task.isLeftBehind = false;
   addAttempt(cluster, { id, task, worker, state: "assigned", assignment, report: undefined });
   tell(cluster, worker);
   cluster.idle.delete(worker);

@@ -109,6 +109,15 @@ export function requeue(cluster: Cluster, task: Task, avoid?: Worker): void {
   queueByHost(job, task, job.isBefore);
 }
 
+/**
+ * Puts the task of an attempt back whose worker goes away. That is no failure of its, and its next worker is to be one
+ * that stays: where workers live for minutes only, the one that was idle for longest may be the next to go.
+ */
+export function leftBehind(cluster: Cluster, { task, worker }: Attempt): void {
+  task.isLeftBehind = true;
+  requeue(cluster, task, worker);
+}
+
 /** The worker with a checkpoint. None for the last try that a task has: that is made without whatever fails there. */
 function checkpointHolder({ checkpointAt, failures, job }: Task): Worker | undefined {
   if (checkpointAt === undefined || checkpointAt.isSilent || isLeaving(checkpointAt)) return undefined;

@@ -208,6 +208,8 @@ export interface Task {
   waitsUntil: Instant;
   /** Its next attempt is best there: for a checkpoint (attempt.ts), or runs out of others' reach (unreachable.ts). */
   prefer: Worker | undefined;
+  /** A worker that went away has left it behind: it goes to the worker that came last (assign/assign.ts). */
+  isLeftBehind: boolean;
   /** How often a reduce was moved because its worker could not reach another (unreachable.ts). */
   moves: number;
   /** The version of the map outputs that a map's run was placed by; 0: by an earlier master (complete.ts, lost.ts). */
@@ -288,6 +290,8 @@ export interface Worker {
   /** When its newest report was heard, and when its lease is looked at next (`watch` in cluster.ts). */
   heardAt: Instant;
   leaseAt: Instant;
+  /** When this life of it, or it after a silence, was heard for the first time. */
+  cameAt: Instant;
   /** Failures since its last success, the tasks charged for them, and tasks whose slots died here (standing.ts). */
   failuresInRow: number;
   readonly charged: Task[];

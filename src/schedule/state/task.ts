@@ -26,6 +26,7 @@ export function newTask(job: Job, phase: Phase, index: number): Task {
     checkpointAt: undefined,
     waitsUntil: 0,
     prefer: undefined,
+    isLeftBehind: false,
     moves: 0,
     placedAt: 0,
   };

@@ -21,6 +21,7 @@ export function newWorker(id: WorkerId, incarnation: number, now: Instant): Work
     isSilent: false,
     heardAt: now,
     leaseAt: now,
+    cameAt: now,
     failuresInRow: 0,
     charged: [],
     died: new Set(),
